@@ -45,10 +45,11 @@ type Options struct {
 	FirstAccount func() string
 	// AliasFile and VirtualFile are the names of the maps, "" for none.
 	AliasFile, VirtualFile string
-	// Account says whether there is a mailbox account of that name, which is
-	// either a canonical address (package addr) or a bare canonical local
-	// part. It must not keep name.
-	Account func(name []byte) bool
+	// Account finds the mailbox account that a name means, and gives the
+	// account's own name for it. The name asked for is either a canonical
+	// address (package addr) or a bare canonical local part; it must not be
+	// kept, and the answer is copied.
+	Account func(name []byte) (account string, ok bool)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log gets what a postmaster should know: maps reread, maps broken, list
