@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -111,7 +110,7 @@ func (Disk) Mkdir(name string, perm fs.FileMode) error {
 }
 
 // MkdirAll implements FS.
-func (d Disk) MkdirAll(name string, perm fs.FileMode) error { return mkdirAll(d, name, perm) }
+func (d Disk) MkdirAll(name string, perm fs.FileMode) error { return MkdirAll(d, name, perm) }
 
 // Stat implements FS.
 func (Disk) Stat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
@@ -188,34 +187,6 @@ func onDescriptor(op, name string, flags int, do func(fd int) error) error {
 	}
 	defer f.Close()
 	return pathError(op, name, retry(func() error { return do(f.(*diskFile).fd) }))
-}
-
-// mkdirAll makes name and its missing parents, each durable before the next.
-func mkdirAll(fsys FS, name string, perm fs.FileMode) error {
-	err := fsys.Mkdir(name, perm)
-	parent := filepath.Dir(name)
-	if errors.Is(err, fs.ErrNotExist) && parent != name {
-		if err = mkdirAll(fsys, parent, perm); err == nil {
-			err = fsys.Mkdir(name, perm)
-		}
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return existingDir(fsys, name)
-	}
-	if err != nil {
-		return err
-	}
-	return fsys.SyncDir(parent)
-}
-
-func existingDir(fsys FS, name string) error {
-	// The trailing dot follows a symbolic link to a directory, and fails for
-	// anything that is not one.
-	info, err := fsys.Stat(name + "/.")
-	if err == nil && !info.IsDir() {
-		return pathError("mkdir", name, unix.ENOTDIR)
-	}
-	return err
 }
 
 func pathError(op, name string, err error) error {
