@@ -1,0 +1,4 @@
+package auth
+
+// saltSizeWritten is the size of the salts that we make, in octets.
+const saltSizeWritten = 16

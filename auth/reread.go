@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"io/fs"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// stamp tells one state of a file from another without reading it.
+type stamp struct {
+	modified time.Time
+	changed  syscall.Timespec // of the inode: also moves when mtime is set back
+	inode    uint64
+	size     int64
+}
+
+func stampOf(info fs.FileInfo) stamp {
+	s := stamp{modified: info.ModTime(), size: info.Size()}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.changed, s.inode = st.Ctim, st.Ino
+	}
+	return s
+}
+
+// realFile follows a symbolic link, which vfs.FS does not: where the file is
+// a link into a mounted configuration, what it leads to is what changes.
+func (a *Auth) realFile() (string, fs.FileInfo, error) {
+	info, err := a.o.FS.Stat(a.o.File)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return a.o.File, info, err
+	}
+	file, err := filepath.EvalSymlinks(a.o.File)
+	if err != nil {
+		return "", nil, err
+	}
+	info, err = a.o.FS.Stat(file)
+	return file, info, err
+}
+
+// Reload rereads the file if it changed. A broken file leaves the accounts as
+// they are and is an error that names file and line.
+func (a *Auth) Reload() error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	return a.reread()
+}
+
+// reread does the work of Reload under its lock. The stamp is taken before
+// the file is read: a change in between is seen the next time.
+func (a *Auth) reread() error {
+	file, info, err := a.realFile()
+	if err != nil {
+		return err
+	}
+	now := stampOf(info)
+	old := a.users.Load()
+	if now == a.tried {
+		return nil
+	}
+	u, err := load(&a.o, file)
+	a.tried = now
+	if err != nil {
+		return err
+	}
+	u.verified = newVerified(&a.o)
+	if old != nil {
+		u.verified.inherit(old, u)
+	}
+	a.users.Store(u)
+	for _, p := range u.problems {
+		a.o.Log.Warn("account cannot log in", "file", file, "line", p.Line, "user", p.User, "reason", p.Text)
+	}
+	return nil
+}
+
+// rereadEvery is how often the file is looked at while accounts are used.
+const rereadEvery = time.Second
+
+// current returns the accounts after a look at the file, if one is due. One
+// caller does the looking; the others go on with what is there.
+func (a *Auth) current(now time.Time) *users {
+	if !due(&a.looked, now.UnixNano()) || !a.reloading.TryLock() {
+		return a.users.Load()
+	}
+	defer a.reloading.Unlock()
+	if err := a.reread(); err != nil {
+		a.o.Log.Error("accounts not reread, the old ones stay", "error", err)
+	}
+	return a.users.Load()
+}
+
+// due reports, to one caller, that rereadEvery has passed. A clock that was
+// set back counts as well.
+func due(last *atomic.Int64, now int64) bool {
+	was := last.Load()
+	if d := time.Duration(now - was); d >= 0 && d < rereadEvery {
+		return false
+	}
+	return last.CompareAndSwap(was, now)
+}
