@@ -10,12 +10,13 @@ type repeater struct {
 	s    Session
 	out  []byte
 	text []byte
+	uid  []byte
 }
 
 func newRepeater(t testing.TB) *repeater {
 	d := loggedIn(t, make([]string, 100)...)
 	return &repeater{
-		s: d.s, text: []byte(strings.Repeat("Header: of 40 octets, or nearly so....\n", 20) + "\n" +
+		s: d.s, uid: []byte("1760000000.M1Qabcdefghijklm.host"), text: []byte(strings.Repeat("Header: of 40 octets, or nearly so....\n", 20) + "\n" +
 			strings.Repeat("A line of text as people write them, some sixty octets.....\n", 55)),
 	}
 }
@@ -31,7 +32,7 @@ func (r *repeater) run(in []byte) {
 		case AskSize:
 			out = r.s.Answer(Answer{Octets: 4200}, out)
 		case AskUID:
-			out = r.s.Answer(Answer{UID: "1760000000.M1Qabcdefghijklm.host"}, out)
+			out = r.s.Answer(Answer{UID: r.uid}, out)
 		case AskMessage:
 			out = r.s.Answer(Answer{Octets: 4200}, out)
 		case SendBody:

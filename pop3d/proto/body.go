@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+
+	"barid/internal/smtp"
 )
 
 // everything is the number of body lines that RETR wants.
@@ -12,7 +14,7 @@ const everything = math.MaxInt64
 
 // body is a message on its way to the client.
 type body struct {
-	dots   encoder
+	dots   smtp.BodyEncoder
 	lines  int64 // of the body, still wanted
 	header bool  // the empty line has not come yet, and it matters
 	blank  bool  // nothing but a CR, at most, stands in the line so far
@@ -52,7 +54,7 @@ func (s *Session) AppendBody(out, text []byte) (o []byte, more bool) {
 	if b.header {
 		n := b.headerLength(text)
 		from := len(out)
-		out = b.dots.append(out, text[:n])
+		out = b.dots.Append(out, text[:n])
 		if b.ascii {
 			replaceNonASCII(out[from:])
 		}
@@ -61,7 +63,7 @@ func (s *Session) AppendBody(out, text []byte) (o []byte, more bool) {
 	if !b.header && b.lines != everything {
 		text = b.wanted(text)
 	}
-	return b.dots.append(out, text), b.header || b.lines > 0
+	return b.dots.Append(out, text), b.header || b.lines > 0
 }
 
 // EndBody ends the reply that AppendBody was building.
@@ -70,7 +72,7 @@ func (s *Session) EndBody(out []byte) []byte {
 		panic("pop3d/proto: the end of a body that was not begun")
 	}
 	s.next = NeedInput
-	return s.body.dots.end(out)
+	return s.body.dots.End(out)
 }
 
 // headerLength returns how much of text belongs to the header, the empty line

@@ -72,10 +72,7 @@ func unstuff(t *testing.T, reply []byte) string {
 // canonical is the text with CRLF at every end of line, and at the end.
 func canonical(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	return strings.ReplaceAll(text, "\n", "\r\n")
+	return strings.ReplaceAll(ended(text), "\n", "\r\n")
 }
 
 // bodyOf sends a text through AppendBody, cut in pieces.

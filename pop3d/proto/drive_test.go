@@ -106,7 +106,7 @@ func (d *door) answer(question Next) Answer {
 		return Answer{Octets: wireSize(d.texts[number-1])}
 	case AskUID:
 		d.note("uid %d", number)
-		return Answer{UID: "uid-" + strconv.Itoa(number)}
+		return Answer{UID: []byte("uid-" + strconv.Itoa(number))}
 	case AskMessage:
 		d.note("message %d", number)
 		if number == d.gone {
@@ -177,12 +177,19 @@ func (d *door) sendBody(out []byte) []byte {
 	return d.s.EndBody(out)
 }
 
+// ended is the text with an end of its last line. A CR that waits for its LF
+// there is half of one.
+func ended(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
+	}
+	return strings.TrimSuffix(text, "\r") + "\n"
+}
+
 // wireSize is the size of a stored text as RFC 1939 section 11 counts it,
 // done in the slowest and plainest way.
 func wireSize(text string) int64 {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
+	text = ended(text)
 	return int64(len(text) + strings.Count(text, "\n"))
 }

@@ -31,6 +31,9 @@ const (
 // Number is the message that AskSize, AskUID and AskMessage are about, from 1.
 func (s *Session) Number() int { return s.drop.number }
 
+// Whole reports whether AskMessage comes from RETR, not from TOP.
+func (s *Session) Whole() bool { return s.drop.top == everything }
+
 // NextDeleted returns the first message above number that is marked as
 // deleted, or 0. Begin with 0.
 func (s *Session) NextDeleted(number int) int {
@@ -150,7 +153,7 @@ func (s *Session) answerListing(a Answer, out []byte) []byte {
 	case forOne:
 		out = append(out, "+OK "...)
 	}
-	if a.UID != "" {
+	if len(a.UID) > 0 {
 		out = strconv.AppendInt(out, int64(s.drop.number), 10)
 		out = append(out, ' ')
 		out = append(out, a.UID...)
@@ -200,9 +203,9 @@ func (s *Session) top(arg, out []byte) []byte {
 }
 
 // quit is QUIT: in the TRANSACTION state it enters UPDATE (RFC 1939 section
-// 6), which concerns nobody unless something is marked as deleted.
+// 6).
 func (s *Session) quit(_, out []byte) []byte {
-	if s.state == transaction && s.drop.left < s.drop.messages {
+	if s.state == transaction {
 		s.next = AskUpdate
 		return out
 	}

@@ -18,7 +18,7 @@
 //	          │ Accept, with the number of messages and octets
 //	    TRANSACTION    LIST, DELE: AskSize   UIDL: AskUID
 //	          │        RETR, TOP: AskMessage, then SendBody until EndBody
-//	QUIT: AskUpdate, when something is marked as deleted
+//	QUIT: AskUpdate
 //	          │
 //	        Close
 //
@@ -66,8 +66,8 @@ const (
 	// SendBody: give the stored text to AppendBody until it wants no more or
 	// the text has ended, then call EndBody.
 	SendBody
-	// AskUpdate: remove the messages that NextDeleted yields. Answers: Accept
-	// when all are gone, or a refusal.
+	// AskUpdate: remove the messages that NextDeleted yields, if any, and
+	// release the mailbox. Answers: Accept when all are gone, or a refusal.
 	AskUpdate
 	// StartTLS: send what is queued, negotiate TLS, call Secured. Bytes that
 	// the client sent behind its STLS must not be read by anybody.
@@ -163,6 +163,10 @@ func (s *Session) Options() *Options { return s.options }
 
 // LoggedIn reports whether the session is in the TRANSACTION state.
 func (s *Session) LoggedIn() bool { return s.state == transaction }
+
+// AmidReply reports whether a multi-line reply is under way, into which
+// nothing else may be written.
+func (s *Session) AmidReply() bool { return s.drop.cursor != 0 || s.next == SendBody }
 
 // Step consumes a prefix of in, at most one command, appends the reply to out
 // and says what is needed next. in holds all bytes that were not consumed so

@@ -93,12 +93,21 @@ func TestUpdateGetsExactlyTheMarkedMessages(t *testing.T) {
 	}
 }
 
-func TestQuitWithoutMarksAsksForNoUpdate(t *testing.T) {
+func TestRsetLeavesNothingToUpdate(t *testing.T) {
 	d := loggedIn(t, "a\n")
-	d.keepLogs = true
 	d.feed([]byte("DELE 1\r\nRSET\r\nQUIT\r\n"))
-	if strings.Contains(d.journal.String(), "update") {
-		t.Fatal("an update was asked for")
+	if len(d.deleted) > 0 {
+		t.Fatalf("deleted %v", d.deleted)
+	}
+}
+
+func TestQuitBeforeTheLoginUpdatesNothing(t *testing.T) {
+	d := newDoor("a\n")
+	d.keepLogs = true
+	d.greet()
+	d.feed([]byte("QUIT\r\n"))
+	if d.journal.Len() > 0 {
+		t.Fatal(d.journal.String())
 	}
 }
 

@@ -40,7 +40,7 @@ var refusals = [...]string{
 	RefusePermanent:  "[SYS/PERM] the server has a problem, tell its postmaster",
 }
 
-// Answer is the owner's answer to a question of Step.
+// Answer is the owner's answer to a question of Step. Its slices are not kept.
 type Answer struct {
 	Verdict Verdict
 	// Challenge is what a SASL exchange says to the client.
@@ -52,7 +52,7 @@ type Answer struct {
 	Octets int64
 	// UID is the unique-id of the message: 1 to 70 characters from 0x21 to
 	// 0x7E (RFC 1939 section 7).
-	UID string
+	UID []byte
 }
 
 // Answer resumes the session after a question and appends the reply. An answer
