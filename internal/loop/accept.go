@@ -1,0 +1,178 @@
+package loop
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// acceptMax is how many connections are accepted before others get a turn.
+const acceptMax = 64
+
+// accept takes the connections that wait. It runs on a worker like a session
+// does, and the worker then opens the connection that it has just accepted.
+func (li *Listener) accept() verdict {
+	for range acceptMax {
+		if li.loop.stopping.Load() {
+			return done
+		}
+		fd, sa, err := unix.Accept4(int(li.conn.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			li.admit(int32(fd), sa)
+		case unix.EAGAIN:
+			return done
+		case unix.EMFILE, unix.ENFILE:
+			if !li.loop.refuseOne(int(li.conn.fd)) {
+				return li.rest(err)
+			}
+			li.accepted.Add(1)
+			li.refused.Add(1)
+		case unix.ENOBUFS, unix.ENOMEM, unix.EBADF, unix.EINVAL, unix.ENOTSOCK:
+			return li.rest(err)
+		default: // EINTR, ECONNABORTED, and what the network had for the new socket
+		}
+	}
+	return again
+}
+
+// rest stops accepting until the next tick.
+func (li *Listener) rest(err error) verdict {
+	li.loop.log.Warn("cannot accept", "listener", li.opts.Name, "err", err)
+	li.loop.mu.Lock()
+	li.resting = true
+	li.loop.mu.Unlock()
+	return done
+}
+
+// refuseOne accepts and closes one connection with the descriptor kept in
+// reserve for the moment when there are no more. Clients then learn at once
+// that they are not served, and the listener does not stay ready for ever.
+func (l *Loop) refuseOne(listener int) bool {
+	l.reserveMu.Lock()
+	defer l.reserveMu.Unlock()
+	if l.reserve >= 0 {
+		unix.Close(l.reserve)
+		l.reserve = -1
+	}
+	fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err == nil {
+		unix.Close(fd)
+	}
+	l.openReserve()
+	return err == nil || err == unix.EAGAIN
+}
+
+// openReserve takes the reserve descriptor, if there is one to be had.
+func (l *Loop) openReserve() {
+	fd, err := unix.FcntlInt(uintptr(l.poller.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		fd = -1
+	}
+	l.reserve = fd
+}
+
+// admit makes a connection of an accepted descriptor.
+func (li *Listener) admit(fd int32, sa unix.Sockaddr) {
+	li.accepted.Add(1)
+	l := li.loop
+	c := &Conn{ln: li, fd: fd, remote: addrPortOf(sa), phase: phaseNew, class: 1}
+	c.patience = l.deadline(li.opts.HandshakeTimeout)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopping.Load() {
+		unix.Close(int(fd))
+		return
+	}
+	l.enter(c)
+	c.pending |= evOpen
+	l.push(c)
+}
+
+// addrPortOf converts; unix addresses become the zero AddrPort.
+func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// begin decides what comes first on a new connection.
+func (c *Conn) begin() verdict {
+	o := &c.ln.opts
+	if o.Proxy != nil && o.Proxy(c.remote.Addr()) {
+		c.phase = phaseProxy
+		c.readable = true
+		return c.readProxy()
+	}
+	return c.welcome()
+}
+
+// welcome counts the client and lets it in, or not.
+func (c *Conn) welcome() verdict {
+	if !c.ln.count(c) {
+		return c.turnAway()
+	}
+	if c.ln.opts.Implicit {
+		return c.startTLS()
+	}
+	return c.open()
+}
+
+// turnAway says why and closes.
+func (c *Conn) turnAway() verdict {
+	c.ln.refused.Add(1)
+	if !c.ln.opts.Implicit && len(c.ln.opts.TooMany) > 0 {
+		c.SetOut(append(c.Out(), c.ln.opts.TooMany...))
+	}
+	return c.endSession(nil)
+}
+
+// addrKey is what counts as one client: an IPv4 address, or an IPv6 /64.
+func addrKey(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		p, err := a.WithZone("").Prefix(64)
+		if err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+// count adds c to the open connections unless a limit is reached.
+func (li *Listener) count(c *Conn) bool {
+	key := addrKey(c.remote.Addr())
+	li.mu.Lock()
+	defer li.mu.Unlock()
+	if li.opts.ConnMax > 0 && li.open >= li.opts.ConnMax {
+		return false
+	}
+	if li.opts.ConnPerAddrMax > 0 && key.IsValid() {
+		if int(li.perAddr[key]) >= li.opts.ConnPerAddrMax {
+			return false
+		}
+		li.perAddr[key]++
+		c.key = key
+	}
+	li.open++
+	c.counted = true
+	return true
+}
+
+// departed undoes count.
+func (li *Listener) departed(c *Conn) {
+	if !c.counted {
+		return
+	}
+	li.mu.Lock()
+	defer li.mu.Unlock()
+	li.open--
+	if c.key.IsValid() {
+		if li.perAddr[c.key]--; li.perAddr[c.key] == 0 {
+			delete(li.perAddr, c.key)
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package loop
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// state is where a connection stands in the schedule.
+type state uint8
+
+const (
+	parked  state = iota // nobody looks at it
+	queued               // in the ready queue
+	running              // a worker has it
+	shaking              // a handshake goroutine has it, or it waits for one
+	gone                 // closed; nothing may touch the descriptor
+)
+
+// events is what happened to a connection since it was last looked at.
+type events uint8
+
+const (
+	evRead   events = 1 << iota // bytes, or the end of them
+	evWrite                     // room for output
+	evHangup                    // the peer shut down its side, or an error
+	evTimer                     // the time in Conn.timer has come
+	evOpen                      // new
+	evTLS                       // the handshake is over
+	evStop                      // the loop shuts down
+	evAgain                     // the Session wants another turn
+)
+
+// verdict is what a run of a connection ended with.
+type verdict uint8
+
+const (
+	done      verdict = iota // nothing to do until something happens
+	again                    // wants another turn
+	givenAway                // a handshake has it; not ours to touch
+)
+
+// worker is one goroutine that runs sessions.
+type worker struct {
+	wake    chan struct{}
+	blocked bool // between block and the end of the run; owned by the worker
+	surplus bool // should end
+}
+
+// schedule decides who runs what. Workers are in one of four places: running
+// a session, blocked inside one, polling (at most one), or idle on a stack.
+type schedule struct {
+	mu          sync.Mutex
+	head, tail  *Conn // ready connections, first come first served
+	idle        []*worker
+	workers     int // all worker goroutines
+	running     int // those that run a session and did not call Blocking
+	runningMax  int
+	workersMax  int
+	polling     bool
+	closed      bool
+	exited      sync.WaitGroup
+	startWorker func() // starts a goroutine; called with mu held
+}
+
+func (s *schedule) init(o Options) {
+	s.runningMax = o.Workers
+	if s.runningMax <= 0 {
+		s.runningMax = runtime.GOMAXPROCS(0)
+	}
+	s.workersMax = o.WorkersMax
+	if s.workersMax <= 0 {
+		s.workersMax = 1024
+	}
+	s.workersMax = max(s.workersMax, s.runningMax+1)
+}
+
+// mark notes ev and reports whether c has become ready. mu is held.
+func (s *schedule) mark(c *Conn, ev events) bool {
+	c.pending |= ev
+	switch c.state {
+	case parked:
+		s.push(c)
+		return true
+	case shaking:
+		select {
+		case c.secure.wake <- struct{}{}:
+		default:
+		}
+	}
+	return false
+}
+
+// push appends c to the ready queue. mu is held.
+func (s *schedule) push(c *Conn) {
+	c.state = queued
+	c.next = nil
+	if s.tail == nil {
+		s.head = c
+	} else {
+		s.tail.next = c
+	}
+	s.tail = c
+}
+
+// pop takes the first ready connection. mu is held.
+func (s *schedule) pop() *Conn {
+	c := s.head
+	s.head = c.next
+	if s.head == nil {
+		s.tail = nil
+	}
+	c.next = nil
+	c.state = running
+	return c
+}
+
+// callWorker sees to it that somebody takes up the ready queue, if another
+// running session is allowed. mu is held.
+func (s *schedule) callWorker() {
+	if s.running >= s.runningMax {
+		return // one of them looks at the queue when it is done
+	}
+	if n := len(s.idle); n > 0 {
+		w := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		s.running++
+		w.wake <- struct{}{}
+		return
+	}
+	if s.workers < s.workersMax && !s.closed {
+		s.workers++
+		s.running++
+		s.startWorker()
+	}
+}
+
+// block takes a worker that is about to wait out of those that run.
+func (l *Loop) block(w *worker) {
+	w.blocked = true
+	l.mu.Lock()
+	l.running--
+	if l.head != nil || !l.polling {
+		l.callWorker()
+	}
+	l.mu.Unlock()
+}
+
+// work is the life of a worker. It begins counted as running.
+func (l *Loop) work() {
+	defer l.exited.Done()
+	w := &worker{wake: make(chan struct{}, 1)}
+	l.mu.Lock()
+	for c := l.nextReady(w); c != nil; c = l.nextReady(w) {
+		ev := c.pending
+		c.pending = 0
+		l.mu.Unlock()
+		v := c.attend(w, ev)
+		l.mu.Lock()
+		if w.blocked { // there may now be more running than allowed, for one session
+			w.blocked = false
+			l.running++
+		}
+		l.settle(c, v)
+	}
+	l.workers--
+	l.mu.Unlock()
+}
+
+// settle puts c where it belongs after a run. mu is held.
+func (l *schedule) settle(c *Conn, v verdict) {
+	if v == givenAway || c.state == gone {
+		return
+	}
+	if v == again {
+		c.pending |= evAgain
+	}
+	if c.pending != 0 {
+		l.push(c)
+		return
+	}
+	c.state = parked
+}
+
+// nextReady gives w its next connection; nil when it should end. mu is held,
+// given up while waiting, and held again at return.
+func (l *Loop) nextReady(w *worker) *Conn {
+	for {
+		l.running--
+		switch {
+		case l.closed || w.surplus:
+			return nil
+		case l.head != nil && l.running < l.runningMax:
+			l.running++
+			c := l.pop()
+			if l.head != nil {
+				l.callWorker()
+			}
+			return c
+		case !l.polling:
+			l.polling = true
+			l.mu.Unlock()
+			n := l.poll()
+			l.mu.Lock()
+			l.polling = false
+			l.running++
+			l.deliver(n)
+		default:
+			l.idle = append(l.idle, w)
+			l.mu.Unlock()
+			<-w.wake // whoever wakes it has counted it as running
+			l.mu.Lock()
+		}
+	}
+}
+
+// shrink ends some of the workers that have nothing to do: those that were
+// started because others were blocked. mu is held.
+func (s *schedule) shrink() {
+	surplus := (len(s.idle) - s.runningMax + 1) / 2
+	for range surplus {
+		w := s.idle[0] // the one that has been idle longest
+		s.idle = slices.Delete(s.idle, 0, 1)
+		w.surplus = true
+		s.running++
+		w.wake <- struct{}{}
+	}
+}
+
+// stop ends all workers once they are done with what they run. mu is held.
+func (s *schedule) stop() {
+	s.closed = true
+	for _, w := range s.idle {
+		s.running++
+		w.wake <- struct{}{}
+	}
+	s.idle = nil
+}
