@@ -39,3 +39,8 @@ type Error struct {
 
 // Error is the text for the log.
 func (e *Error) Error() string { return "auth: " + e.Detail }
+
+// errBusy is the answer when the gate is full.
+func errBusy() error {
+	return &Error{Class: Temporary, Detail: "too many logins wait for their password hash"}
+}

@@ -138,20 +138,24 @@ func (t *attempt) credentials() (sasl.Credentials, sasl.Fake, error) {
 		c, err := sasl.ParseCredentials(text)
 		return c, fake, err
 	}
-	c := sasl.Credentials{Salt: t.users.fake.salt(string(t.name)), Iterations: t.users.fake.iterations}
 	h, err := parseHash(e.password)
 	if fake || err != nil || h.scheme != plainText {
-		return c, true, nil
+		h, fake = t.users.dummy, true
+	}
+	c := sasl.Credentials{Salt: t.users.fake.salt(string(t.name)), Iterations: t.users.fake.iterations}
+	if h.scheme != plainText {
+		return c, fake, nil
 	}
 	// A password in the clear has no salt: it gets the one that an unknown
-	// user of this name would get.
+	// user of this name would get. Where such accounts are the majority, the
+	// unknown ones cost the same.
 	if !t.gate.enter(0) {
-		return c, true, &Error{Class: Temporary, Detail: "too many logins wait for their password hash"}
+		return c, fake, errBusy()
 	}
 	defer t.gate.leave(0)
 	t.counts.hashed.Add(1)
 	c, err = sasl.Derive([]byte(h.text), c.Salt, c.Iterations)
-	return c, false, err
+	return c, fake, err
 }
 
 // refuse ends an exchange whose client could not prove itself.

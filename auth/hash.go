@@ -23,6 +23,11 @@ const (
 	scramSHA256               // {SCRAM-SHA-256}
 )
 
+// String is the scheme as it stands in braces; "" for noPassword.
+func (s scheme) String() string {
+	return [...]string{"", "PLAIN", "ARGON2ID", "ARGON2I", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "SCRAM-SHA-256"}[s]
+}
+
 // work is what checking a password against a hash costs: two hashes with the
 // same work take the same time. It is comparable, so that the commonest work
 // of a file can be counted.

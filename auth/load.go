@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"strings"
 
@@ -52,10 +51,15 @@ func load(o *Options, file string) (*users, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &users{text: text, seed: maphash.MakeSeed()}
-	u.table = make([]uint32, tableSize(strings.Count(text, "\n")+1))
+	return parse(o, file, text)
+}
+
+// parse indexes the text of the file.
+func parse(o *Options, file, text string) (*users, error) {
+	u := newUsers(text)
 	l := loader{users: u, file: file, memoryMax: o.HashMemoryMax, works: map[work]int{}, scrams: map[work]int{}}
-	if err := l.lines(); err != nil {
+	err := l.lines()
+	if err != nil {
 		return nil, err
 	}
 	u.scramReady = len(l.scrams) > 0 && !l.noScram

@@ -62,7 +62,7 @@ func (a *Auth) Password(user, password []byte, from netip.Addr) (Account, error)
 	}
 	h, reason := t.hash()
 	if !a.gate.enter(h.memoryBytes()) {
-		return Account{}, &Error{Class: Temporary, Detail: "too many logins wait for their password hash"}
+		return Account{}, errBusy()
 	}
 	defer a.gate.leave(h.memoryBytes())
 	// Others have been busy meanwhile, perhaps with the same password.

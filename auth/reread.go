@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"barid/internal/vfs"
 )
 
 // stamp tells one state of a file from another without reading it.
@@ -26,17 +28,17 @@ func stampOf(info fs.FileInfo) stamp {
 
 // realFile follows a symbolic link, which vfs.FS does not: where the file is
 // a link into a mounted configuration, what it leads to is what changes.
-func (a *Auth) realFile() (string, fs.FileInfo, error) {
-	info, err := a.o.FS.Stat(a.o.File)
+func realFile(fsys vfs.FS, file string) (string, fs.FileInfo, error) {
+	info, err := fsys.Stat(file)
 	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		return a.o.File, info, err
+		return file, info, err
 	}
-	file, err := filepath.EvalSymlinks(a.o.File)
+	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
-		return "", nil, err
+		return file, nil, err
 	}
-	info, err = a.o.FS.Stat(file)
-	return file, info, err
+	info, err = fsys.Stat(target)
+	return target, info, err
 }
 
 // Reload rereads the file if it changed. A broken file leaves the accounts as
@@ -50,7 +52,7 @@ func (a *Auth) Reload() error {
 // reread does the work of Reload under its lock. The stamp is taken before
 // the file is read: a change in between is seen the next time.
 func (a *Auth) reread() error {
-	file, info, err := a.realFile()
+	file, info, err := realFile(a.o.FS, a.o.File)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,12 @@ type users struct {
 	dummy      hash     // what unknown users are checked against
 	fake       fakeSalt // what unknown users see of SCRAM
 	verified   *verified
-	stamp      stamp
+}
+
+// newUsers has room in its table for all lines of the text.
+func newUsers(text string) *users {
+	size := tableSize(strings.Count(text, "\n") + 1)
+	return &users{text: text, seed: maphash.MakeSeed(), table: make([]uint32, size)}
 }
 
 // tableSize is the size of a table for n lines: a power of two, at most 3/4
