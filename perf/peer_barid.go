@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// baridPeer is the barid binary under test, doing what postfixPeer does: one
+// mailbox in a Maildir, no TLS, the log in a file.
+type baridPeer struct {
+	binary  string
+	address string
+	dir     string // set by prepare
+}
+
+const baridConf = `hostname = barid.test
+domains = example.test
+data.dir = {dir}/barid
+mail.dir = {dir}/mail
+users.file = {dir}/users
+smtp.listen = {address}
+`
+
+func (p *baridPeer) name() string { return "barid" }
+
+func (p *baridPeer) durability() string {
+	return "spool record synced before 250, in groups; Maildir files and directories synced in bulk before the spool forgets a message"
+}
+
+func (p *baridPeer) addr() string { return p.address }
+
+func (p *baridPeer) mailbox() string { return filepath.Join(p.dir, "mail", "example.test", "alice") }
+
+// version asks the binary.
+func (p *baridPeer) version(ctx context.Context) (string, error) {
+	return command1(ctx, p.binary, "version")
+}
+
+// prepare writes the configuration below dir.
+func (p *baridPeer) prepare(ctx context.Context, dir string) error {
+	p.dir = dir
+	fill := strings.NewReplacer("{dir}", dir, "{address}", p.address)
+	if err := os.WriteFile(p.conf(), []byte(fill.Replace(baridConf)), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "users"), []byte("alice@example.test:{PLAIN}secret\n"), 0o600)
+}
+
+func (p *baridPeer) conf() string { return filepath.Join(p.dir, "barid.conf") }
+
+// start is the command that runs barid in the foreground.
+func (p *baridPeer) start(ctx context.Context) *exec.Cmd {
+	return exec.CommandContext(ctx, p.binary, "serve", "-c", p.conf())
+}
