@@ -6,16 +6,19 @@
 // (docs/config.md), so that the three cannot disagree. The result is a plain
 // struct: those who use it never look a key up.
 //
-// A name is group.thing, the group being the place in the program and the
-// thing telling its unit by its last word: -max counts, -size-max measures
-// bytes, -timeout, -delay, -interval and -lifetime are durations, -dir and -file are paths.
+// A name is group.thing: the group is a place in the program, and the last
+// word of the thing tells what its value measures: -max counts, -size-max and
+// -size are bytes, -timeout, -time, -delay and -interval are durations, .dir,
+// .file and .socket are paths.
 //
 //	file    = *line
-//	line    = [ key *WSP "=" value ] [comment] LF
-//	          ; a line that starts with white space continues the one before
-//	key     = name *( "." name )
-//	comment = "#" *CHAR   ; at the start of a line or after white space
-//	value   = *CHAR       ; white space around it does not count; quotes keep it: "a # b"
+//	line    = [ key *WSP "=" value ] [ comment ] LF
+//	        ; one that starts with white space continues the line before
+//	key     = name [ "." name ]
+//	comment = "#" *CHAR           ; at the start of a line or after white space
+//	value   = *CHAR / DQUOTE *CHAR DQUOTE
+//	        ; white space around a value does not count, and quotes keep
+//	        ; everything between them as it is
 //
 // All errors of a file are reported at once, sorted by line, each with the
 // nearest thing that would have been right.
@@ -23,7 +26,6 @@ package config
 
 import (
 	"log/slog"
-	"net/netip"
 	"time"
 )
 
@@ -51,6 +53,10 @@ type Config struct {
 	Spool      Spool
 	Queue      Queue
 	Socket     Socket
+
+	cert, key string            // tls.cert and tls.key,
+	certs     []Pair            // and tls.certs, make TLS.Certificates
+	set       map[string]source // what was set, and where
 }
 
 // Data is where barid keeps what it writes.
@@ -130,13 +136,15 @@ type TLS struct {
 
 // Auth says who may log in and how.
 type Auth struct {
-	File            string
-	Cleartext       string // "never", "loopback" or "always"
-	DefaultDomain   string
-	CacheTTL        time.Duration
-	FailureDelay    time.Duration
-	LockoutFailures int // 0 for no lock-out
-	LockoutDuration time.Duration
+	File           string
+	Cleartext      string // "never", "loopback" or "always"
+	DefaultDomain  string
+	CacheTime      time.Duration // 0 for no cache
+	DelayMax       time.Duration
+	FailuresMax    int // 0 for no lock-out
+	ForgetInterval time.Duration
+	LockoutTime    time.Duration
+	LockoutExempt  Networks
 }
 
 // Trusted lists the networks whose word about the client is taken.
@@ -152,7 +160,7 @@ type Map struct {
 
 // Mailbox says where mailboxes are and how much they hold.
 type Mailbox struct {
-	Dir          string // a pattern: %u account, %n local part, %d domain, %% percent
+	Dir          string // a pattern, see Path
 	QuotaDefault int64  // bytes, 0 for no limit
 	QuotaOver    string // "defer" or "reject"
 }
@@ -176,10 +184,3 @@ type Queue struct {
 type Socket struct {
 	Control, Sendmail string
 }
-
-// Address is where to listen: a network and an address as net.Listen takes
-// them.
-type Address struct{ Network, Address string }
-
-// Networks is a set of address ranges.
-type Networks []netip.Prefix
