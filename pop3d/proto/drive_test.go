@@ -114,8 +114,10 @@ func (d *door) answer(question Next) Answer {
 		}
 		return Answer{Octets: wireSize(d.texts[number-1])}
 	}
-	for n := d.s.NextDeleted(0); n > 0; n = d.s.NextDeleted(n) {
-		d.deleted = append(d.deleted, n)
+	for i := range d.texts {
+		if d.s.Deleted(i + 1) {
+			d.deleted = append(d.deleted, i+1)
+		}
 	}
 	d.note("update %v", d.deleted)
 	if d.broken {

@@ -34,16 +34,11 @@ func (s *Session) Number() int { return s.drop.number }
 // Whole reports whether AskMessage comes from RETR, not from TOP.
 func (s *Session) Whole() bool { return s.drop.top == everything }
 
-// NextDeleted returns the first message above number that is marked as
-// deleted, or 0. Begin with 0.
-func (s *Session) NextDeleted(number int) int {
-	for n := number + 1; n <= len(s.drop.deleted)*64; n++ {
-		if s.drop.isDeleted(n) {
-			return n
-		}
-	}
-	return 0
-}
+// Marked is the number of messages that are marked as deleted.
+func (s *Session) Marked() int { return s.drop.messages - s.drop.left }
+
+// Deleted reports whether message number, from 1, is marked as deleted.
+func (s *Session) Deleted(number int) bool { return s.drop.isDeleted(number) }
 
 func (d *drop) isDeleted(number int) bool {
 	word := (number - 1) / 64

@@ -66,8 +66,8 @@ const (
 	// SendBody: give the stored text to AppendBody until it wants no more or
 	// the text has ended, then call EndBody.
 	SendBody
-	// AskUpdate: remove the messages that NextDeleted yields, if any, and
-	// release the mailbox. Answers: Accept when all are gone, or a refusal.
+	// AskUpdate: remove the messages that are Deleted, if any, and release
+	// the mailbox. Answers: Accept when all are gone, or a refusal.
 	AskUpdate
 	// StartTLS: send what is queued, negotiate TLS, call Secured. Bytes that
 	// the client sent behind its STLS must not be read by anybody.
