@@ -45,10 +45,12 @@ func crashMessage(n int) (path string, msg Message) {
 }
 
 // run is a queue that delivers all messages and syncs after every third.
-// acknowledged holds those that it may forget.
+// acknowledged holds those that it may forget. After a failed sync it delivers
+// what waited for it again, or, when patient, waits for the next.
 type run struct {
 	acknowledged map[int]bool
 	attempted    map[int]bool
+	patient      bool
 }
 
 func (r *run) deliver(s *Store) {
@@ -63,12 +65,15 @@ func (r *run) deliver(s *Store) {
 		if n%3 != 0 && n != crashMessages-1 {
 			continue
 		}
-		if s.Sync() == nil {
+		synced := s.Sync() == nil
+		if synced {
 			for _, n := range waiting {
 				r.acknowledged[n] = true
 			}
 		}
-		waiting = waiting[:0]
+		if synced || !r.patient {
+			waiting = waiting[:0]
+		}
 		markFirst(s, path)
 	}
 }
@@ -176,21 +181,23 @@ func TestEveryOperationMayFailOnceAndNothingIsLost(t *testing.T) {
 			newRun().deliver(New(Options{FS: wrap(clean), Host: "h"}))
 			for nth := 1; nth <= clean.Calls(); nth++ {
 				for _, length := range []int{1, 3} {
-					failNth(t, wrap, nth, length)
+					failNth(t, wrap, nth, length, false)
+					failNth(t, wrap, nth, length, true)
 				}
 			}
 		})
 	}
 }
 
-func failNth(t *testing.T, wrap func(vfs.FS) vfs.FS, nth, length int) {
+func failNth(t *testing.T, wrap func(vfs.FS) vfs.FS, nth, length int, patient bool) {
 	t.Helper()
 	disk := crash.New(uint64(nth))
 	disk.SetFault(crash.Nth(nth, length, syscall.EIO))
 	s := New(Options{FS: wrap(disk), Host: "h"})
 	r := newRun()
+	r.patient = patient
 	r.deliver(s)
-	when := fmt.Sprintf("%d failed operations from %d on", length, nth)
+	when := fmt.Sprintf("%d failed operations from %d on, patient %v", length, nth, patient)
 	for n := range r.acknowledged {
 		if c := copies(t, disk.Crash(), n); c != 1 {
 			t.Fatalf("%s: message %d was synced and is there %d times after a power cut", when, n, c)
@@ -205,6 +212,41 @@ func failNth(t *testing.T, wrap func(vfs.FS) vfs.FS, nth, length int) {
 	}
 	expectAll(t, disk, when)
 	expectAll(t, disk.Crash(), when+", power cut")
+}
+
+func TestDeliveryDuringAFailedSyncIsSyncedByTheNext(t *testing.T) {
+	for seed := range uint64(10) {
+		disk := crash.New(seed)
+		s := New(Options{FS: disk, Host: "h"})
+		put := func(n int) {
+			path, msg := crashMessage(n)
+			if err := s.Mailbox(path, Quota{}).Deliver(Inbox, &msg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(0)
+		disk.SetFault(func(op crash.Op) error {
+			if op.Kind != "SyncAll" {
+				return nil
+			}
+			disk.SetFault(nil)
+			put(1) // a new mailbox
+			put(2)
+			return syscall.EIO
+		})
+		if err := s.Sync(); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("%v, want EIO", err)
+		}
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		after := disk.Crash()
+		for n := range 3 {
+			if c := copies(t, after, n); c != 1 {
+				t.Errorf("seed %d: message %d is there %d times", seed, n, c)
+			}
+		}
+	}
 }
 
 func TestFullDiskIsAnErrorAndLeavesNothingBehind(t *testing.T) {

@@ -101,13 +101,13 @@ func (s *Store) place(f *folder, msg *Message) (made bool, err error) {
 		target := s.target(f, msg, again)
 		err := s.write(f, msg, target)
 		if err == nil {
-			s.unsynced.note(f.device, f.new, target)
+			s.unsynced.note(f, target)
 			return true, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return false, err
 		}
-		ours, err := s.settle(f, f.new, target, msg)
+		ours, err := s.settle(f, target, msg)
 		if ours || err != nil {
 			return false, err
 		}
@@ -147,7 +147,7 @@ func (s *Store) write(f *folder, msg *Message, target string) error {
 	if err == nil {
 		err = s.fs.LinkFile(file, target)
 	}
-	err = errors.Join(err, file.Close())
+	file.Close()                               // the message is there or not; what Close says changes neither
 	if errors.Is(err, errors.ErrUnsupported) { // no /proc to link through
 		f.named.Store(true)
 		return s.writeNamed(f, msg, target)
@@ -163,11 +163,13 @@ func (s *Store) writeNamed(f *folder, msg *Message, target string) error {
 	}
 	err := s.fs.Link(tmp, target)
 	if !cannotLink(err) {
-		return errors.Join(err, s.fs.Remove(tmp))
+		s.fs.Remove(tmp) // if that fails, sweep will
+		return err
 	}
 	// No hard links either: look first, since Rename would replace.
 	if _, err := s.fs.Stat(target); err == nil {
-		return errors.Join(fs.ErrExist, s.fs.Remove(tmp))
+		s.fs.Remove(tmp)
+		return fs.ErrExist
 	}
 	return s.fs.Rename(tmp, target)
 }

@@ -25,11 +25,11 @@ const (
 func (s *Store) delivered(f *folder, msg *Message) (bool, error) {
 	for again := range againMax {
 		target := s.target(f, msg, again)
-		dir, found, err := s.find(f, path.Base(target))
+		found, err := s.find(f, path.Base(target))
 		if found == "" || err != nil {
 			return false, err
 		}
-		ours, err := s.settle(f, dir, found, msg)
+		ours, err := s.settle(f, found, msg)
 		if ours || err != nil {
 			return ours, err
 		}
@@ -37,25 +37,25 @@ func (s *Store) delivered(f *folder, msg *Message) (bool, error) {
 	return false, nil
 }
 
-// find returns the directory and path of the message that has the key of
-// name. It looks into new/ for the very name, for that is where the message
+// find returns the path of the message that has the key of name, "" if there
+// is none. It looks into new/ for the very name, for that is where the message
 // was put, and reads cur/, because there it may have got flags.
-func (s *Store) find(f *folder, name string) (dir, found string, err error) {
+func (s *Store) find(f *folder, name string) (found string, err error) {
 	target := f.new + "/" + name
 	if _, err := s.fs.Stat(target); !errors.Is(err, fs.ErrNotExist) {
-		return f.new, target, err
+		return target, err
 	}
 	entries, err := s.fs.ReadDir(f.cur)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	key := name[:keyLen([]byte(name))]
 	for _, e := range entries {
 		if hasKey(e.Name(), key) {
-			return f.cur, f.cur + "/" + e.Name(), nil
+			return f.cur + "/" + e.Name(), nil
 		}
 	}
-	return "", "", nil
+	return "", nil
 }
 
 func hasKey(name, key string) bool {
@@ -65,19 +65,18 @@ func hasKey(name, key string) bool {
 
 // settle decides what the file found means for the message: true when it is
 // the message, which is then whole and waits for the next Sync.
-func (s *Store) settle(f *folder, dir, found string, msg *Message) (bool, error) {
+func (s *Store) settle(f *folder, found string, msg *Message) (bool, error) {
 	like, err := s.compare(found, msg)
 	if err != nil || like == different {
 		return false, err
 	}
-	// After a failed sync the page cache may hold what the disk never got,
-	// and would never write it again: only a new file helps.
-	if like == torn || s.suspect.Load() {
+	if like == torn {
 		if err := s.replace(f, found, msg); err != nil {
 			return false, err
 		}
+		s.log.Warn("replaced a message that a power cut had torn", "file", found, "id", string(msg.ID))
 	}
-	s.unsynced.note(f.device, dir, found)
+	s.unsynced.note(f, found)
 	return true, nil
 }
 
@@ -90,7 +89,6 @@ func (s *Store) replace(f *folder, found string, msg *Message) error {
 	if err := s.fs.Rename(tmp, found); err != nil {
 		return errors.Join(err, s.fs.Remove(tmp))
 	}
-	s.log.Warn("replaced a message that a power cut or a failing disk had torn", "file", found, "id", string(msg.ID))
 	return nil
 }
 

@@ -36,7 +36,6 @@ type Store struct {
 	inUse map[string]struct{} // paths of the maildrops that are open
 
 	unsynced unsynced
-	suspect  atomic.Bool // a Sync has failed: what lies in the page cache proves nothing
 
 	copies sync.Pool // *[copyBytes]byte, for bodies that come from a file
 }
@@ -139,7 +138,7 @@ func (m Mailbox) folder(name string) (*folder, error) {
 	if err := m.store.make(path, f, name != Inbox); err != nil {
 		return nil, err
 	}
-	m.store.unsynced.noteAll(f.device, f.new)
+	m.store.unsynced.noteAll(f)
 	m.store.sweep(f.tmp)
 	m.box.folders[name] = f
 	return f, nil

@@ -2,32 +2,59 @@ package maildir
 
 import (
 	"errors"
+	"io/fs"
+	"path"
 	"sync"
 )
 
 // unsynced remembers per file system what was delivered since the last Sync.
 type unsynced struct {
 	mu      sync.Mutex
-	devices map[uint64]pending
+	devices map[uint64]*pending
 }
 
-// pending is what waits on one file system. The paths are those of the latest
-// delivery.
+// pending is what waits on one file system.
 type pending struct {
-	dir, file string
-	messages  int
+	files    []delivery
+	dir      string // any directory there
+	all      bool   // directories may have been made
+	doubtful int    // so many of files have seen a sync that failed
 }
 
-func (u *unsynced) note(device uint64, dir, file string) {
+// delivery is a message that waits for a sync, where it was put.
+type delivery struct {
+	folder *folder
+	name   string
+}
+
+func (u *unsynced) note(f *folder, name string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.devices == nil {
-		u.devices = map[uint64]pending{}
-	}
-	u.devices[device] = pending{dir: dir, file: file, messages: u.devices[device].messages + 1}
+	p := u.on(f)
+	p.files = append(p.files, delivery{f, name})
 }
 
-func (u *unsynced) take() map[uint64]pending {
+// noteAll wants the whole file system synced next time, whatever is
+// delivered.
+func (u *unsynced) noteAll(f *folder) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.on(f).all = true
+}
+
+func (u *unsynced) on(f *folder) *pending {
+	if u.devices == nil {
+		u.devices = map[uint64]*pending{}
+	}
+	p := u.devices[f.device]
+	if p == nil {
+		p = &pending{dir: f.new}
+		u.devices[f.device] = p
+	}
+	return p
+}
+
+func (u *unsynced) take() map[uint64]*pending {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	all := u.devices
@@ -35,17 +62,29 @@ func (u *unsynced) take() map[uint64]pending {
 	return all
 }
 
-// noteAll wants the whole file system of dir synced next time, whatever
-// message is delivered.
-func (u *unsynced) noteAll(device uint64, dir string) {
-	u.note(device, dir, "")
-	u.note(device, dir, "")
+// giveBack returns what could not be synced.
+func (u *unsynced) giveBack(device uint64, failed *pending) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	failed.doubtful = len(failed.files)
+	if later := u.devices[device]; later != nil {
+		failed.files = append(failed.files, later.files...)
+		failed.all = failed.all || later.all
+	}
+	if u.devices == nil {
+		u.devices = map[uint64]*pending{}
+	}
+	u.devices[device] = failed
 }
 
 // Sync makes every message durable whose Deliver returned nil before the
 // call: one syncfs(2) for each file system that received any. After an error
-// none of those messages may be taken for delivered: they have to be
-// delivered again, which then writes them anew, and synced again.
+// none of those messages may be forgotten by the queue until a later Sync
+// returns nil. Calls must not overlap.
+//
+// After a failed sync the kernel may believe pages to be clean that never
+// reached the disk, so that a second sync would succeed without meaning it.
+// The next Sync therefore first writes those messages anew.
 //
 // A lone message is synced by itself. That takes half the time, because it
 // does not wait for what other programs have written to the file system; from
@@ -54,17 +93,21 @@ func (s *Store) Sync() error {
 	var failed error
 	for device, p := range s.unsynced.take() {
 		if err := s.syncDevice(p); err != nil {
-			s.suspect.Store(true)
-			s.unsynced.noteAll(device, p.dir)
+			s.unsynced.giveBack(device, p)
 			failed = errors.Join(failed, err)
 		}
 	}
 	return failed
 }
 
-func (s *Store) syncDevice(p pending) error {
-	if p.messages == 1 {
-		if done, err := s.syncMessage(p); done || err != nil {
+func (s *Store) syncDevice(p *pending) error {
+	for _, d := range p.files[:p.doubtful] {
+		if err := s.rewrite(d); err != nil {
+			return err
+		}
+	}
+	if len(p.files) == 1 && !p.all {
+		if done, err := s.syncMessage(p.files[0].name); done || err != nil {
 			return err
 		}
 	}
@@ -73,8 +116,8 @@ func (s *Store) syncDevice(p pending) error {
 
 // syncMessage syncs one message and its name; done is false when it cannot be
 // found, because a reader has moved or deleted it since.
-func (s *Store) syncMessage(p pending) (done bool, err error) {
-	file, err := s.fs.Open(p.file)
+func (s *Store) syncMessage(name string) (done bool, err error) {
+	file, err := s.fs.Open(name)
 	if err != nil {
 		return false, nil
 	}
@@ -82,5 +125,22 @@ func (s *Store) syncMessage(p pending) (done bool, err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return true, err
 	}
-	return true, s.fs.SyncDir(p.dir)
+	return true, s.fs.SyncDir(path.Dir(name))
+}
+
+// rewrite replaces a message by a new copy of itself, from the page cache if
+// need be. One that a reader has deleted needs none.
+func (s *Store) rewrite(d delivery) error {
+	found, err := s.find(d.folder, path.Base(d.name))
+	if found == "" || err != nil {
+		return err
+	}
+	info, err := s.fs.Stat(found)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return err
+	}
+	return s.replace(d.folder, found, &Message{File: found, FileSize: info.Size()})
 }
