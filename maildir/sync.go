@@ -62,15 +62,16 @@ func (u *unsynced) take() map[uint64]*pending {
 	return all
 }
 
-// giveBack returns what could not be synced.
+// giveBack returns what could not be synced. What was delivered meanwhile may
+// have met the same failure.
 func (u *unsynced) giveBack(device uint64, failed *pending) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	failed.doubtful = len(failed.files)
 	if later := u.devices[device]; later != nil {
 		failed.files = append(failed.files, later.files...)
 		failed.all = failed.all || later.all
 	}
+	failed.doubtful = len(failed.files)
 	if u.devices == nil {
 		u.devices = map[uint64]*pending{}
 	}
