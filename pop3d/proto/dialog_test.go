@@ -40,14 +40,11 @@ func doorOf(t *testing.T, script *dialog.Script) *door {
 		case "auth.cleartext":
 		case "message":
 			d.texts = append(d.texts, messages(t, os.DirFS("testdata"), kv[1])...)
-		case "tls":
-			d.plain.TLS = TLSNone
 		case "pop3.expire":
 			d.plain.ExpireDays, d.tls.ExpireDays = number, number
-		case "pop3.login_delay":
+		case "pop3.login-delay":
+			number, _ = strconv.Atoi(strings.TrimSuffix(kv[1], "s"))
 			d.plain.LoginDelaySeconds, d.tls.LoginDelaySeconds = number, number
-		case "pop3.errors_max":
-			d.plain.ErrorsMax, d.tls.ErrorsMax = number, number
 		default:
 			t.Fatalf("unknown setting %s", kv[0])
 		}

@@ -35,7 +35,7 @@ const (
 func newDoor(texts ...string) *door {
 	o := Options{
 		Hostname: "mail.example.test", Implementation: "barid", TLS: TLSOffered, User: true,
-		Mechanisms: []string{"PLAIN", "LOGIN"}, UTF8User: true, ExpireDays: -1,
+		Mechanisms: []string{"PLAIN", "LOGIN"}, UTF8User: true, ExpireDays: -1, ErrorsMax: 10,
 	}
 	d := &door{plain: o, tls: o, texts: texts}
 	d.tls.TLS = TLSActive

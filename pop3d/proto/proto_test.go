@@ -66,6 +66,26 @@ func TestEveryRefusalOfALoginLeavesTheClientOutside(t *testing.T) {
 	}
 }
 
+func TestFailedLoginsAndErrorsCloseTogether(t *testing.T) {
+	d := newDoor()
+	d.plain.ErrorsMax = 3
+	d.greet()
+	login := []byte("USER alice@example.test\r\nPASS wrong\r\n")
+	d.feed(login)
+	d.feed([]byte("STAT\r\n"))
+	if out, open := d.feed(login); open || string(out) != "+OK name noted, send the password\r\n-ERR [AUTH] authentication failed\r\n" {
+		t.Fatalf("got %q, open %v", out, open)
+	}
+}
+
+func TestErrorsAfterTheLoginDoNotClose(t *testing.T) {
+	d := loggedIn(t)
+	d.s.options = &Options{ErrorsMax: 1}
+	if _, open := d.feed([]byte(strings.Repeat("NONSENSE\r\n", 100))); !open {
+		t.Fatal("closed")
+	}
+}
+
 func TestVanishedMessageIsAnErrorAndNoMultiLine(t *testing.T) {
 	d := loggedIn(t, "a\n", "b\n")
 	d.gone = 1

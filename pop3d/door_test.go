@@ -1,0 +1,232 @@
+package pop3d
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"barid/auth"
+	"barid/internal/dialog"
+	"barid/internal/loop"
+	"barid/internal/vfs"
+	"barid/maildir"
+)
+
+const patienceOfTests = 30 * time.Second
+
+// house is a whole POP3 server: loop, accounts alice and bob with the password
+// "wonderland", and their mailboxes below a directory of its own.
+type house struct {
+	t     testing.TB
+	dir   string
+	store *maildir.Store
+	log   *logBook
+	plain net.Addr // with STLS
+	tls   net.Addr // TLS from the start
+	roots *tls.Config
+	clock chan time.Time // of the loop; nil: the real one
+}
+
+// logBook keeps what was logged.
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// settings change what newHouse makes.
+type settings struct {
+	auth  auth.Options
+	door  Options
+	fs    vfs.FS
+	clock chan time.Time
+}
+
+func newHouse(t testing.TB, change func(*settings)) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), log: &logBook{}}
+	log := slog.New(slog.NewTextHandler(h.log, nil))
+	accounts := filepath.Join(h.dir, "passwd")
+	must(t, os.WriteFile(accounts, []byte("alice@example.test:{PLAIN}wonderland\nbob@example.test:{PLAIN}wonderland\n"), 0o600))
+	s := &settings{
+		auth: auth.Options{File: accounts, FS: vfs.Disk{}, Cleartext: auth.Always, Lockout: auth.Lockout{FailuresMax: -1, DelayMax: -1}},
+		door: Options{Hostname: "mail.example.test", Implementation: "barid", STLS: true, ExpireDays: -1, Log: log},
+		fs:   vfs.Disk{},
+	}
+	if change != nil {
+		change(s)
+	}
+	var err error
+	s.door.Auth, err = auth.Open(s.auth)
+	must(t, err)
+	h.store = maildir.New(maildir.Options{FS: s.fs, Host: "mail.example.test"})
+	s.door.Mailbox = func(a auth.Account) maildir.Mailbox { return h.store.Mailbox(filepath.Join(h.dir, a.Name), maildir.Quota{}) }
+	h.serve(New(s.door), loop.Options{Log: log, Clock: s.clock})
+	return h
+}
+
+func (h *house) serve(door func(*loop.Conn) loop.Session, o loop.Options) {
+	l, err := loop.New(o)
+	must(h.t, err)
+	h.t.Cleanup(func() { l.Close() })
+	var config *tls.Config
+	config, h.roots = certificate(h.t)
+	h.plain = h.listen(l, loop.ListenOptions{New: door, TLS: config, Patience: Patience(time.Minute, 0)})
+	h.tls = h.listen(l, loop.ListenOptions{New: door, TLS: config, Implicit: true, Patience: Patience(time.Minute, 0)})
+}
+
+func (h *house) listen(l *loop.Loop, o loop.ListenOptions) net.Addr {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(h.t, err)
+	addr := ln.Addr()
+	_, err = l.Listen(ln, o)
+	must(h.t, err)
+	return addr
+}
+
+// certificate makes a certificate for localhost, and the client that trusts it.
+func certificate(t testing.TB) (server, client *tls.Config) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, key.Public(), key)
+	must(t, err)
+	parsed, err := x509.ParseCertificate(der)
+	must(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
+		&tls.Config{RootCAs: roots, ServerName: "localhost"}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deposit puts a message into alice's mailbox, as another program would.
+func (h *house) deposit(name, text string) {
+	h.t.Helper()
+	for _, dir := range []string{"new", "cur", "tmp"} {
+		must(h.t, os.MkdirAll(filepath.Join(h.dir, "alice@example.test", dir), 0o700))
+	}
+	must(h.t, os.WriteFile(filepath.Join(h.dir, "alice@example.test", "new", name), []byte(text), 0o600))
+}
+
+// fill deposits n messages, the first one first.
+func (h *house) fill(n int, text string) {
+	h.t.Helper()
+	for i := range n {
+		h.deposit(fmt.Sprintf("%d.M1P1.example,S=%d,W=%d", 1700000000+i, len(text), wireSize(text)), text)
+	}
+}
+
+func wireSize(text string) int {
+	return len(text) + strings.Count(text, "\n")
+}
+
+// left lists the files of alice's mailbox.
+func (h *house) left() (names []string) {
+	h.t.Helper()
+	for _, dir := range []string{"new", "cur"} {
+		entries, err := os.ReadDir(filepath.Join(h.dir, "alice@example.test", dir))
+		must(h.t, err)
+		for _, e := range entries {
+			names = append(names, dir+"/"+e.Name())
+		}
+	}
+	return names
+}
+
+// client is one connection, for tests that are not dialogues.
+type client struct {
+	t    testing.TB
+	conn *dialog.Net
+	raw  net.Conn
+}
+
+func (h *house) dial() *client {
+	h.t.Helper()
+	raw, err := net.Dial("tcp", h.plain.String())
+	must(h.t, err)
+	h.t.Cleanup(func() { raw.Close() })
+	c := &client{t: h.t, conn: dialog.NewNet(raw, h.roots, patienceOfTests), raw: raw}
+	c.want("+OK *")
+	return c
+}
+
+// enter dials and logs alice in.
+func (h *house) enter() *client {
+	h.t.Helper()
+	c := h.dial()
+	c.send("USER alice@example.test")
+	c.want("+OK *")
+	c.send("PASS wonderland")
+	c.want("+OK maildrop has *")
+	return c
+}
+
+func (c *client) send(lines ...string) {
+	c.t.Helper()
+	must(c.t, c.conn.Send([]byte(strings.Join(lines, "\r\n")+"\r\n")))
+}
+
+func (c *client) want(patterns ...string) {
+	c.t.Helper()
+	for _, pattern := range patterns {
+		line, err := c.conn.Line()
+		if err != nil || !dialog.Match(pattern, string(line)) {
+			c.t.Fatalf("want %q, got %q, %v", pattern, line, err)
+		}
+	}
+}
+
+// multi reads a multi-line reply and returns what it holds, without stuffing.
+func (c *client) multi() string {
+	c.t.Helper()
+	c.want("+OK *")
+	var text strings.Builder
+	for {
+		line, err := c.conn.Line()
+		must(c.t, err)
+		if string(line) == "." {
+			return text.String()
+		}
+		text.WriteString(strings.TrimPrefix(string(line), ".") + "\r\n")
+	}
+}
+
+func (c *client) wantEnd() {
+	c.t.Helper()
+	if line, err := c.conn.Line(); err != io.EOF {
+		c.t.Fatalf("want the end, got %q, %v", line, err)
+	}
+}
