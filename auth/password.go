@@ -27,6 +27,12 @@ func (a *Auth) try(user []byte, from netip.Addr) (attempt, error) {
 	t.users = a.current(t.now)
 	t.name = user
 	t.line, t.at, _ = t.users.resolve(user, a.o.DefaultDomain)
+	if t.line == "" {
+		// RFC 4616 2, RFC 5802 5.1: names are compared as prepared.
+		if name, ok := sasl.Prepare(string(user)); ok && name != string(user) {
+			t.line, t.at, _ = t.users.resolve([]byte(name), a.o.DefaultDomain)
+		}
+	}
 	if t.line != "" {
 		name, _, _ := strings.Cut(t.line, ":")
 		t.name = appendFolded(make([]byte, 0, 64), name)
