@@ -100,48 +100,6 @@ func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// begin decides what comes first on a new connection.
-func (c *Conn) begin() verdict {
-	o := &c.ln.opts
-	if o.Proxy != nil && o.Proxy(c.remote.Addr()) {
-		c.phase = phaseProxy
-		c.readable = true
-		return c.readProxy()
-	}
-	return c.welcome()
-}
-
-// welcome counts the client and lets it in, or not.
-func (c *Conn) welcome() verdict {
-	if !c.ln.count(c) {
-		return c.turnAway()
-	}
-	if c.ln.opts.Implicit {
-		return c.startTLS()
-	}
-	return c.open()
-}
-
-// turnAway says why and closes.
-func (c *Conn) turnAway() verdict {
-	c.ln.refused.Add(1)
-	if !c.ln.opts.Implicit && len(c.ln.opts.TooMany) > 0 {
-		c.SetOut(append(c.Out(), c.ln.opts.TooMany...))
-	}
-	return c.endSession(nil)
-}
-
-// addrKey is what counts as one client: an IPv4 address, or an IPv6 /64.
-func addrKey(a netip.Addr) netip.Addr {
-	if a.Is6() {
-		p, err := a.WithZone("").Prefix(64)
-		if err == nil {
-			return p.Addr()
-		}
-	}
-	return a
-}
-
 // count adds c to the open connections unless a limit is reached.
 func (li *Listener) count(c *Conn) bool {
 	key := addrKey(c.remote.Addr())

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"crypto/tls"
-	"io"
 	"os"
 )
 
@@ -150,29 +149,4 @@ func (c *Conn) shaken() verdict {
 	c.phase = phaseServe
 	c.step()
 	return c.serve()
-}
-
-// readProxy reads the PROXY header.
-func (c *Conn) readProxy() verdict {
-	for {
-		h, n, err := parseProxy(c.in.bytes())
-		if err != nil {
-			return c.rejectProxy(err)
-		}
-		if n > 0 {
-			c.in.consume(n)
-			c.apply(h)
-			return c.welcome()
-		}
-		more, err := c.fill()
-		switch {
-		case err == io.EOF || err != nil:
-			return c.rejectProxy(err)
-		case more:
-		case c.overdue():
-			return c.rejectProxy(os.ErrDeadlineExceeded)
-		default:
-			return c.park()
-		}
-	}
 }

@@ -1,0 +1,191 @@
+package loop
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// The benchmarks compare the loop with the same server written in the usual
+// way, one goroutine and one bufio pair per connection, in the same run:
+//
+//	go test -run - -bench . ./internal/loop
+
+// pingSession answers each line with the same line.
+type pingSession struct{}
+
+func (pingSession) Open(c *Conn) Wait {
+	c.SetOut(append(c.Out(), "hello\r\n"...))
+	return WaitInput
+}
+
+func (pingSession) Step(c *Conn, in []byte) (int, Wait) {
+	for i, b := range in {
+		if b != '\n' {
+			continue
+		}
+		c.SetPatience(1)
+		c.SetOut(append(c.Out(), in[:i+1]...))
+		if in[0] == 'Q' {
+			return i + 1, WaitClose
+		}
+		return i + 1, WaitInput
+	}
+	return 0, WaitInput
+}
+
+func (pingSession) Expire(*Conn, Reason) {}
+func (pingSession) Close(*Conn, error)   {}
+
+// netServe is the rival.
+func netServe(ln net.Listener, config *tls.Config) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			if config != nil {
+				c = tls.Server(c, config)
+			}
+			r, w := bufio.NewReader(c), bufio.NewWriter(c)
+			w.WriteString("hello\r\n")
+			for w.Flush() == nil {
+				line, err := r.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				w.Write(line)
+				if line[0] == 'Q' {
+					w.Flush()
+					return
+				}
+			}
+		}()
+	}
+}
+
+// startRival gives the address of one of the two servers.
+func startRival(b *testing.B, kind string, config *tls.Config) string {
+	if kind == "net" {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { ln.Close() })
+		go netServe(ln, config)
+		return ln.Addr().String()
+	}
+	l, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ln, err := l.Listen(tcp, ListenOptions{
+		New: func(*Conn) Session { return pingSession{} }, TLS: config, Implicit: config != nil,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return ln.Addr().String()
+}
+
+// benchDial connects and reads the greeting.
+func benchDial(b *testing.B, addr string, config *tls.Config) net.Conn {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if config != nil {
+		c = tls.Client(c, config)
+	}
+	if _, err := io.ReadFull(c, make([]byte, len("hello\r\n"))); err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+const pingLine = "NOOP 0123456789 0123456789\r\n"
+
+// chatter makes n round trips over the connections, all at once.
+func chatter(b *testing.B, conns []net.Conn, n int) {
+	var left atomic.Int64
+	left.Store(int64(n))
+	var wg sync.WaitGroup
+	for _, c := range conns {
+		wg.Go(func() {
+			line, got := []byte(pingLine), make([]byte, len(pingLine))
+			for left.Add(-1) >= 0 {
+				if _, err := c.Write(line); err != nil {
+					b.Error(err)
+					return
+				}
+				if _, err := io.ReadFull(c, got); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func benchPing(b *testing.B, conns int, kind string, server, client *tls.Config) {
+	addr := startRival(b, kind, server)
+	var open []net.Conn
+	for range conns {
+		open = append(open, benchDial(b, addr, client))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	chatter(b, open, b.N)
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "roundtrips/s")
+	for _, c := range open {
+		c.Close()
+	}
+}
+
+func BenchmarkPing(b *testing.B) {
+	for _, conns := range []int{1, 10, 50, 200} {
+		for _, kind := range []string{"net", "loop"} {
+			b.Run(fmt.Sprintf("%s/%d", kind, conns), func(b *testing.B) {
+				benchPing(b, conns, kind, nil, nil)
+			})
+		}
+	}
+}
+
+// BenchmarkSession is connect, greeting, one command, its reply, the end.
+func BenchmarkSession(b *testing.B) {
+	for _, conns := range []int{1, 10, 50} {
+		for _, kind := range []string{"net", "loop"} {
+			b.Run(fmt.Sprintf("%s/%d", kind, conns), func(b *testing.B) {
+				addr := startRival(b, kind, nil)
+				b.ReportAllocs()
+				b.ResetTimer()
+				b.SetParallelism(max(1, conns/runtime.GOMAXPROCS(0)))
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						c := benchDial(b, addr, nil)
+						io.WriteString(c, "QUIT\r\n")
+						io.ReadAll(c)
+						c.Close()
+					}
+				})
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sessions/s")
+			})
+		}
+	}
+}
