@@ -39,6 +39,7 @@ type house struct {
 	tls   net.Addr // TLS from the start
 	roots *tls.Config
 	clock chan time.Time // of the loop; nil: the real one
+	loop  *loop.Loop
 }
 
 // logBook keeps what was logged.
@@ -85,7 +86,9 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 	s.door.Auth, err = auth.Open(s.auth)
 	must(t, err)
 	h.store = maildir.New(maildir.Options{FS: s.fs, Host: "mail.example.test"})
-	s.door.Mailbox = func(a auth.Account) maildir.Mailbox { return h.store.Mailbox(filepath.Join(h.dir, a.Name), maildir.Quota{}) }
+	s.door.Mailbox = func(a auth.Account) maildir.Mailbox {
+		return h.store.Mailbox(filepath.Join(h.dir, a.Name), maildir.Quota{})
+	}
 	h.serve(New(s.door), loop.Options{Log: log, Clock: s.clock})
 	return h
 }
@@ -94,10 +97,19 @@ func (h *house) serve(door func(*loop.Conn) loop.Session, o loop.Options) {
 	l, err := loop.New(o)
 	must(h.t, err)
 	h.t.Cleanup(func() { l.Close() })
+	h.loop = l
 	var config *tls.Config
 	config, h.roots = certificate(h.t)
 	h.plain = h.listen(l, loop.ListenOptions{New: door, TLS: config, Patience: Patience(time.Minute, 0)})
 	h.tls = h.listen(l, loop.ListenOptions{New: door, TLS: config, Implicit: true, Patience: Patience(time.Minute, 0)})
+}
+
+// shutdown ends the loop as the program does; the channel tells when it is
+// done.
+func (h *house) shutdown() <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- h.loop.Shutdown(h.t.Context()) }()
+	return done
 }
 
 func (h *house) listen(l *loop.Loop, o loop.ListenOptions) net.Addr {
