@@ -84,7 +84,15 @@ func (m Mailbox) deliver(f *folder, msg *Message) error {
 			return err
 		}
 	}
-	if err := m.Fits(msg.Size()); err != nil {
+	if m.quota.none() {
+		_, err := m.store.place(f, msg)
+		return err
+	}
+	// Nobody else may count between the message and the line that counts it.
+	// The file system lets only one at a time into a directory anyway.
+	m.box.quota.Lock()
+	defer m.box.quota.Unlock()
+	if err := m.fits(msg.Size()); err != nil {
 		return err
 	}
 	made, err := m.store.place(f, msg)

@@ -221,6 +221,8 @@ func (d *Maildrop) path(e *entry) string {
 // makes that durable. Messages that are gone already count as deleted. The
 // error, if any, says how many stayed and why the first of them did.
 func (d *Maildrop) Remove(messages iter.Seq[int]) error {
+	d.mailbox.box.quota.Lock()
+	defer d.mailbox.box.quota.Unlock()
 	var freed Usage
 	var failed error
 	stayed := 0

@@ -121,7 +121,7 @@ func number(text []byte) (n int64, length int) {
 // since 1970; 0 when it tells none.
 func arrival(name []byte) int64 {
 	seconds, length := number(name)
-	if length == 0 || seconds > sizeMax/1_000_000 || length < len(name) && name[length] != '.' {
+	if length == 0 || seconds >= 1<<40 || length < len(name) && name[length] != '.' {
 		return 0
 	}
 	micros := seconds * 1e6

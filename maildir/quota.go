@@ -52,9 +52,28 @@ func (m Mailbox) Fits(size int64) error {
 	if m.quota.none() {
 		return nil
 	}
-	used, err := m.usage(size)
+	used, sure := m.tallied(size)
+	if sure {
+		return m.verdict(used, size, nil)
+	}
+	m.box.quota.Lock()
+	defer m.box.quota.Unlock()
+	return m.fits(size)
+}
+
+// fits is Fits for a caller that holds the quota's lock.
+func (m Mailbox) fits(size int64) error {
+	used, sure := m.tallied(size)
+	var err error
+	if !sure {
+		used, err = m.recount()
+	}
+	return m.verdict(used, size, err)
+}
+
+func (m Mailbox) verdict(used Usage, size int64, err error) error {
 	if err == nil && m.over(used, size) {
-		err = ErrOverQuota
+		return ErrOverQuota
 	}
 	return err
 }
@@ -65,7 +84,12 @@ func (m Mailbox) Usage() (Usage, error) {
 	if m.quota.none() {
 		return m.count()
 	}
-	return m.usage(0)
+	if used, sure := m.tallied(0); sure {
+		return used, nil
+	}
+	m.box.quota.Lock()
+	defer m.box.quota.Unlock()
+	return m.recount()
 }
 
 func (m Mailbox) over(used Usage, size int64) bool {
@@ -73,21 +97,18 @@ func (m Mailbox) over(used Usage, size int64) bool {
 		m.quota.MessagesMax > 0 && used.Messages+1 > m.quota.MessagesMax
 }
 
-// usage reads maildirsize and counts anew where its word is not enough to
-// accept or refuse a message of size octets.
-func (m Mailbox) usage(size int64) (Usage, error) {
+// tallied reads maildirsize; sure says whether its word is enough to accept
+// or refuse a message of size octets.
+func (m Mailbox) tallied(size int64) (used Usage, sure bool) {
 	t, err := m.readTally()
-	if err == nil && t.limits == m.quota {
-		doubtful := t.lines > 1
-		if !m.over(t.used, size) {
-			return t.used, nil
-		}
-		info, err := m.store.fs.Stat(m.tallyPath())
-		if err == nil && !doubtful && m.store.now().Sub(info.ModTime()) < tallyAge {
-			return t.used, nil
-		}
+	if err != nil || t.limits != m.quota {
+		return Usage{}, false
 	}
-	return m.recount()
+	if !m.over(t.used, size) {
+		return t.used, true
+	}
+	info, err := m.store.fs.Stat(m.tallyPath())
+	return t.used, err == nil && t.lines == 1 && m.store.now().Sub(info.ModTime()) < tallyAge
 }
 
 func (m Mailbox) tallyPath() string { return m.path + "/maildirsize" }
@@ -115,15 +136,13 @@ func (m Mailbox) readTally() (tally, error) {
 }
 
 // record appends a line to maildirsize. A file that is missing is left so:
-// whoever needs it counts.
+// whoever needs it counts. The caller holds the quota's lock.
 func (m Mailbox) record(size, messages int64) error {
 	if m.quota.none() {
 		return nil
 	}
 	var room [48]byte
 	line := appendTally(room[:0], size, messages)
-	m.box.quota.Lock()
-	defer m.box.quota.Unlock()
 	f, err := m.store.fs.OpenWrite(m.tallyPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -139,10 +158,8 @@ func (m Mailbox) record(size, messages int64) error {
 }
 
 // recount counts the mailbox and writes maildirsize. When it cannot be
-// written, the count is good all the same.
+// written, the count is good all the same. The caller holds the quota's lock.
 func (m Mailbox) recount() (Usage, error) {
-	m.box.quota.Lock()
-	defer m.box.quota.Unlock()
 	used, err := m.count()
 	if err != nil {
 		return used, err

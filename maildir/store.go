@@ -36,6 +36,7 @@ type Store struct {
 	inUse map[string]struct{} // paths of the maildrops that are open
 
 	unsynced unsynced
+	syncing  sync.Mutex
 
 	copies sync.Pool // *[copyBytes]byte, for bodies that come from a file
 }
@@ -50,7 +51,7 @@ type box struct {
 	mu      sync.Mutex
 	folders map[string]*folder // those known to exist and to be durable
 
-	quota sync.Mutex // held while maildirsize is written
+	quota sync.Mutex // held from a change of what maildirsize counts until it says so
 }
 
 // folder holds the paths of a folder that exists.
@@ -90,6 +91,7 @@ func New(o Options) *Store {
 // yet, with the limits of quota. The same mailbox must always be named by the
 // same path.
 func (s *Store) Mailbox(path string, quota Quota) Mailbox {
+	quota = Quota{BytesMax: max(quota.BytesMax, 0), MessagesMax: max(quota.MessagesMax, 0)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.boxes[path]

@@ -81,7 +81,7 @@ func (u *unsynced) giveBack(device uint64, failed *pending) {
 // Sync makes every message durable whose Deliver returned nil before the
 // call: one syncfs(2) for each file system that received any. After an error
 // none of those messages may be forgotten by the queue until a later Sync
-// returns nil. Calls must not overlap.
+// returns nil.
 //
 // After a failed sync the kernel may believe pages to be clean that never
 // reached the disk, so that a second sync would succeed without meaning it.
@@ -91,6 +91,8 @@ func (u *unsynced) giveBack(device uint64, failed *pending) {
 // does not wait for what other programs have written to the file system; from
 // two messages on the one syncfs is quicker (docs/maildir.md has the figures).
 func (s *Store) Sync() error {
+	s.syncing.Lock() // a second caller's messages may be in the first one's hands
+	defer s.syncing.Unlock()
 	var failed error
 	for device, p := range s.unsynced.take() {
 		if err := s.syncDevice(p); err != nil {
