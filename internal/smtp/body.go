@@ -159,6 +159,7 @@ func (d *BodyDecoder) part(dst, src []byte) []byte {
 		d.state, src = afterCR, src[:last]
 	}
 	d.column += int64(len(src))
+	d.Longest = max(d.Longest, d.column)
 	return append(dst, src...)
 }
 

@@ -72,6 +72,17 @@ func FindControl(line []byte) int {
 	return -1
 }
 
+// IsGraphic reports whether the line consists of printable US-ASCII
+// characters other than space.
+func IsGraphic(line []byte) bool {
+	for _, b := range line {
+		if !graphic.has(b) || b == ' ' {
+			return false
+		}
+	}
+	return true
+}
+
 // upper is the octet in upper case, if it is an ASCII letter.
 func upper(b byte) byte {
 	if 'a' <= b && b <= 'z' {

@@ -1,0 +1,80 @@
+package proto
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"barid/internal/dialog"
+)
+
+// TestDialogues plays testdata/*.dlg to the engine in memory. The settings
+// and checks are described in testdata/README.
+func TestDialogues(t *testing.T) {
+	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		t.Run(script.Name, func(t *testing.T) {
+			d, err := newDoor(script.Settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &dialog.Memory{Feed: d.feedOrEnd, TLS: d.startTLS}
+			m.Greet(d.greet())
+			dialog.Run(t, script, m, d.verbs())
+			if d.problem != "" {
+				t.Error(d.problem)
+			}
+		})
+	}
+}
+
+func (d *door) feedOrEnd(p []byte) ([]byte, bool) {
+	if p == nil { // the client has closed its half: the door drops what is open
+		return nil, false
+	}
+	return d.feed(p)
+}
+
+func (d *door) startTLS() error {
+	if _, _, next := d.s.Step(nil, nil); next != StartTLS {
+		return errors.New("the session did not ask for TLS")
+	}
+	d.s.Secure()
+	return nil
+}
+
+// TestDialoguesCutAnywhere plays the input of every script whole and cut.
+func TestDialoguesCutAnywhere(t *testing.T) {
+	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		for _, cuts := range [][]byte{{0}, {1}, {2, 0, 6}, {30, 1}, {99}} {
+			dialog.CutEqual(t, script.Input(), cuts, func(pieces [][]byte) string {
+				return play(t, script.Settings, pieces)
+			})
+		}
+	}
+}
+
+// play gives pieces to a new session and returns all that happened.
+func play(t testing.TB, settings [][2]string, pieces [][]byte) string {
+	d, err := newDoor(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.greet()
+	for _, p := range pieces {
+		if _, open := d.feed(p); !open {
+			break
+		}
+	}
+	if d.problem != "" {
+		t.Fatalf("%s\n%s", d.problem, d.log.String())
+	}
+	return d.log.String()
+}
