@@ -5,7 +5,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"strings"
 
 	"barid/auth"
 	"barid/internal/loop"
@@ -34,7 +33,7 @@ type visit struct {
 // newVisit adds the sizes up. A message whose size cannot be found counts as
 // empty; RETR says what is wrong with it.
 func newVisit(account auth.Account, drop *maildir.Maildrop, log *slog.Logger) *visit {
-	v := &visit{account: strings.Clone(account.Name), log: log, drop: drop}
+	v := &visit{account: account.Name, log: log, drop: drop}
 	for i := range drop.Len() {
 		v.octets += v.sizeOf(i)
 	}

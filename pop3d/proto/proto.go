@@ -158,12 +158,6 @@ func (s *Session) Greet(out []byte) []byte {
 // Nothing that the client said before is kept (RFC 2595 section 4).
 func (s *Session) Secured(options *Options) { s.Reset(options) }
 
-// Options returns the options in use.
-func (s *Session) Options() *Options { return s.options }
-
-// LoggedIn reports whether the session is in the TRANSACTION state.
-func (s *Session) LoggedIn() bool { return s.state == transaction }
-
 // AmidReply reports whether a multi-line reply is under way, into which
 // nothing else may be written.
 func (s *Session) AmidReply() bool { return s.drop.cursor != 0 || s.next == SendBody }

@@ -12,7 +12,7 @@ func loggedIn(t testing.TB, texts ...string) *door {
 	d := newDoor(texts...)
 	d.greet()
 	d.feed([]byte("USER alice@example.test\r\nPASS wonderland\r\n"))
-	if !d.s.LoggedIn() {
+	if d.s.state != transaction {
 		t.Fatal("no login")
 	}
 	return d
