@@ -90,6 +90,20 @@ func TestMailboxThatVanishedIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestRemovedMailboxDoesNotKeepOthersFromBeingSynced(t *testing.T) {
+	s, dir, _ := newStore(t)
+	deliver(t, s.Mailbox(dir+"/other", Quota{}), 1, "x\n")
+	deliver(t, s.Mailbox(dir+"/removed", Quota{}), 1, "x\n")
+	for _, name := range []string{dir + "/other", dir + "/removed"} {
+		if err := os.RemoveAll(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Sync(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFoldersAreMaildirPlusPlus(t *testing.T) {
 	s, dir, _ := newStore(t)
 	m := s.Mailbox(dir, Quota{})

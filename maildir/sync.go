@@ -114,7 +114,20 @@ func (s *Store) syncDevice(p *pending) error {
 			return err
 		}
 	}
-	return s.fs.SyncAll(p.dir)
+	return s.syncAll(p.dir)
+}
+
+// syncAll syncs the file system of dir. When somebody has removed dir, with a
+// whole mailbox perhaps, a directory above it does as well.
+func (s *Store) syncAll(dir string) error {
+	for {
+		err := s.fs.SyncAll(dir)
+		above := path.Dir(dir)
+		if above == dir || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		dir = above
+	}
 }
 
 // syncMessage syncs one message and its name; done is false when it cannot be
@@ -135,14 +148,14 @@ func (s *Store) syncMessage(name string) (done bool, err error) {
 // need be. One that a reader has deleted needs none.
 func (s *Store) rewrite(d delivery) error {
 	found, err := s.find(d.folder, path.Base(d.name))
-	if found == "" || err != nil {
-		return err
+	var info fs.FileInfo
+	if err == nil && found != "" {
+		info, err = s.fs.Stat(found)
 	}
-	info, err := s.fs.Stat(found)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && found == "":
+		return nil
+	case err != nil:
 		return err
 	}
 	return s.replace(d.folder, found, &Message{File: found, FileSize: info.Size()})
