@@ -153,8 +153,25 @@ func TestVerbGetsItsTextAndBlock(t *testing.T) {
 	}
 }
 
+func TestReplyOfManyLines(t *testing.T) {
+	const hello = "S: HELLO\nC| 250-a\\r\\n250-size 1\\r\\n250 z\\r\\n\n"
+	for check, want := range map[string]string{
+		"R: 250":                       "",
+		"R: 250 SIZE *; Z; !B; A":      "",
+		"R: 250 !SIZE *":               "the pattern !SIZE *",
+		"R: 250 B":                     "the pattern B",
+		"R: 251":                       "expected a reply 251",
+		"R: 250\nC: 250-a\nR: 250":     "waits for the client",
+		"R: 250\nC: word\nR: 250 WORD": "got WORD",
+	} {
+		if got := play(t, hello+check, nil); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q", check, got, want)
+		}
+	}
+}
+
 func TestParseRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, text := range []string{"c: x", "S: a\n> late setting", "| lonely", `C| \q`, `C| \`, `C| \xzz`, `C| \x1`, "S~ (", "C* x y", "?"} {
+	for _, text := range []string{"c: x", "S: a\n> late setting", "| lonely", `C| \q`, `C| \`, `C| \xzz`, `C| \x1`, "S~ (", "R: 2", "C* x y", "?"} {
 		if _, err := Parse("x", text); err == nil {
 			t.Errorf("%q was accepted", text)
 		}

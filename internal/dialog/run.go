@@ -3,6 +3,7 @@ package dialog
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,8 @@ func runStep(st *Step, conn Conn, verbs Verbs, said *[]string) string {
 		return describe("sending", conn.Send(st.Data))
 	case Expect, ExpectRE:
 		return expect(st, conn, said)
+	case Reply:
+		return expectReply(st, conn, said)
 	case TLS:
 		return describe("TLS", conn.StartTLS())
 	case HalfEOF:
@@ -83,6 +86,39 @@ func expect(st *Step, conn Conn, said *[]string) string {
 		return ""
 	}
 	return "expected " + st.Text + "\n  got " + got
+}
+
+// expectReply reads lines until the one with a space after its code.
+func expectReply(st *Step, conn Conn, said *[]string) string {
+	var texts []string
+	for {
+		line, err := conn.Line()
+		if err != nil {
+			return describe("expected a reply "+st.Text+", got", err)
+		}
+		got := string(line)
+		*said = append(*said, got)
+		if len(got) < 4 || got[:3] != st.Name || got[3] != ' ' && got[3] != '-' {
+			return "expected a reply " + st.Name + "\n  got " + got
+		}
+		texts = append(texts, got[4:])
+		if got[3] == ' ' {
+			return matchReply(st.Block, texts)
+		}
+	}
+}
+
+func matchReply(patterns, texts []string) string {
+	for _, p := range patterns {
+		unwanted := strings.HasPrefix(p, "!")
+		has := slices.ContainsFunc(texts, func(text string) bool {
+			return Match(strings.TrimPrefix(p, "!"), text)
+		})
+		if has == unwanted {
+			return "the reply and the pattern " + p + ":\n  " + strings.Join(texts, "\n  ")
+		}
+	}
+	return ""
 }
 
 func describe(what string, err error) string {

@@ -16,6 +16,9 @@
 //	S: pattern     the server sends this line and CRLF; * stands for any run
 //	               of characters
 //	S~ regexp      the server sends a line that the regular expression matches
+//	R: code a; !b  the server sends a whole reply of SMTP, of one line or more,
+//	               with this code; a line of it has the pattern a for its text
+//	               and none has b; more patterns, or none, may follow the code
 //	TLS            both sides switch to TLS here
 //	EOF            the client closes its sending half
 //	END            the server has closed the connection and said nothing more
@@ -43,6 +46,7 @@ const (
 	Send     Kind = iota // Data goes to the server
 	Expect               // a line of the server matches Text (with *)
 	ExpectRE             // a line of the server matches RE
+	Reply                // a reply with the code Name and lines that match Block
 	TLS                  // both sides switch to TLS
 	HalfEOF              // the client closes its sending half
 	End                  // the server has closed
@@ -54,10 +58,10 @@ type Step struct {
 	Kind  Kind
 	Line  int            // in the file, from 1
 	Data  []byte         // Send
-	Text  string         // Expect: the pattern; ExpectRE: the source; Verb: the argument
+	Text  string         // what stands in the file: the pattern, the regular expression, the argument
 	RE    *regexp.Regexp // ExpectRE
-	Name  string         // Verb
-	Block []string       // Verb: the lines that begin with |
+	Name  string         // Verb; Reply: the code
+	Block []string       // Verb: the lines that begin with |; Reply: the patterns
 }
 
 // A Script is a parsed dialogue.
@@ -179,6 +183,8 @@ func parseStep(mark, rest string) (Step, error) {
 	case "S~":
 		re, err := regexp.Compile(rest)
 		return Step{Kind: ExpectRE, Text: rest, RE: re}, err
+	case "R:":
+		return parseReply(rest)
 	case "TLS":
 		return Step{Kind: TLS}, nil
 	case "EOF":
@@ -190,6 +196,20 @@ func parseStep(mark, rest string) (Step, error) {
 		return Step{}, fmt.Errorf("what is %q?", mark)
 	}
 	return Step{Kind: Verb, Name: mark, Text: rest}, nil
+}
+
+func parseReply(rest string) (Step, error) {
+	code, patterns, _ := strings.Cut(rest, " ")
+	st := Step{Kind: Reply, Text: rest, Name: code}
+	if len(code) != 3 {
+		return st, fmt.Errorf("R: needs a code of three digits, not %q", code)
+	}
+	for p := range strings.SplitSeq(patterns, ";") {
+		if p = strings.TrimSpace(p); p != "" {
+			st.Block = append(st.Block, p)
+		}
+	}
+	return st, nil
 }
 
 func repeat(rest string) ([]byte, error) {
