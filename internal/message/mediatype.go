@@ -83,8 +83,8 @@ func (t *text) octet(c byte) bool {
 	return true
 }
 
-// white passes over white space, line ends and comments (RFC 822 section
-// 3.1.4, where comments nest).
+// white passes over white space, line ends and comments, which nest (RFC 5322
+// section 3.2.2).
 func (t *text) white() {
 	for len(*t) > 0 {
 		switch (*t)[0] {
