@@ -1,0 +1,179 @@
+package main
+
+import (
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+
+	"barid/auth"
+	"barid/internal/config"
+	"barid/internal/deliver"
+	"barid/internal/loop"
+	"barid/internal/tlsconf"
+	"barid/maildir"
+	"barid/pop3d"
+	"barid/smtpd"
+	"barid/smtpd/proto"
+	"barid/spool"
+)
+
+// newSession makes the session of a connection.
+type newSession = func(*loop.Conn) loop.Session
+
+// doors hands each connection to the door of its service as the newest
+// configuration has it; connections that are open stay with the one that they
+// began with.
+type doors struct {
+	byService atomic.Pointer[map[string]newSession]
+	who       atomic.Pointer[whoIsWho]
+}
+
+func (d *doors) replace(byService map[string]newSession) { d.byService.Store(&byService) }
+
+func (d *doors) open(service string) newSession {
+	return func(c *loop.Conn) loop.Session { return (*d.byService.Load())[service](c) }
+}
+
+// makeDoors builds a door for each service.
+func (s *server) makeDoors() map[string]newSession {
+	pop3 := s.pop3Door()
+	return map[string]newSession{
+		"smtp":        s.smtpDoor(proto.MX),
+		"submission":  s.smtpDoor(proto.Submission),
+		"submissions": s.smtpDoor(proto.Submission),
+		"lmtp":        s.smtpDoor(proto.LMTP),
+		"sendmail":    s.smtpDoor(proto.MX),
+		"pop3":        pop3,
+		"pop3s":       pop3,
+	}
+}
+
+// headerMax bounds the header of a message; mail in the wild stays below a
+// tenth of it.
+const headerMax = 1 << 20
+
+func (s *server) smtpDoor(mode proto.Mode) newSession {
+	w := s.doors.who.Load()
+	cfg := w.cfg
+	o := smtpd.Options{
+		Engine: proto.Options{
+			Hostname: cfg.Hostname, Mode: mode, Offer: proto.Everything,
+			SizeMax: cfg.Message.SizeMax, HeaderMax: headerMax, ReceivedMax: cfg.Message.ReceivedMax,
+			RcptMax: cfg.Message.RecipientsMax, CommandsMax: cfg.SMTP.CommandsMax, ErrorsMax: cfg.SMTP.ErrorsMax,
+		},
+		Certificates: s.certs,
+		Router:       w.router,
+		Spool:        s.spool,
+		Quota:        s.quota(),
+		XClient:      contains(cfg.Trusted.XClient),
+		XForward:     contains(cfg.Trusted.XForward),
+		Log:          s.logger,
+	}
+	if s.certs != nil {
+		o.Engine.TLS = proto.TLSOffered
+	}
+	switch mode {
+	case proto.Submission:
+		o.Auth = w.auth
+	case proto.MX:
+		o.GreetDelay = cfg.SMTP.GreetDelay
+	}
+	return smtpd.New(o)
+}
+
+// quota lets the SMTP door ask how full mailboxes are.
+func (s *server) quota() *smtpd.Quota {
+	w := s.doors.who.Load()
+	return &smtpd.Quota{
+		Limited: func(account []byte) bool {
+			a, ok := w.auth.Lookup(account)
+			return ok && w.quota(a) != maildir.Quota{}
+		},
+		Fits: func(account []byte, size int64) error {
+			m, err := w.lookup(s.store, account)
+			if err != nil {
+				return nil // delivery says what became of the account
+			}
+			return m.Fits(size)
+		},
+		Permanent: w.cfg.Mailbox.QuotaOver == "reject",
+	}
+}
+
+func (s *server) pop3Door() newSession {
+	w := s.doors.who.Load()
+	p := w.cfg.POP3
+	return pop3d.New(pop3d.Options{
+		Hostname: w.cfg.Hostname, Implementation: "barid", Auth: w.auth, STLS: s.certs != nil,
+		Mailbox:    func(a auth.Account) maildir.Mailbox { return w.mailbox(s.store, a) },
+		ExpireDays: p.ExpireDays, LoginDelay: p.LoginDelay, MarkSeen: p.MarkSeen, Log: s.logger,
+	})
+}
+
+// agents are who delivers from the queue. They follow the newest
+// configuration.
+func (s *server) agents() map[string]spool.Agent {
+	over := spool.Deferred
+	if s.cfg.Mailbox.QuotaOver == "reject" {
+		over = spool.Failed
+	}
+	return map[string]spool.Agent{"local": deliver.New(deliver.Options{
+		Store:     s.store,
+		Lookup:    func(account []byte) (maildir.Mailbox, error) { return s.doors.who.Load().lookup(s.store, account) },
+		OverQuota: over,
+		Log:       s.logger,
+	})}
+}
+
+// listenOptions are those of one service's sockets.
+func (s *server) listenOptions(service string) loop.ListenOptions {
+	cfg := s.cfg
+	o := loop.ListenOptions{
+		Name: service, New: s.doors.open(service),
+		Patience: smtpd.Patience(cfg.SMTP.CommandTimeout, cfg.SMTP.BodyTimeout),
+		TooMany:  []byte("421 4.7.0 Too many connections, come back later\r\n"),
+		Proxy:    contains(cfg.Trusted.Proxy),
+	}
+	limits := cfg.SMTP.Limits
+	switch service {
+	case "submission", "submissions":
+		limits = cfg.Submission.Limits
+	case "lmtp":
+		limits = cfg.LMTP.Limits
+	case "pop3", "pop3s":
+		limits = cfg.POP3.Limits
+		o.Patience = pop3d.Patience(cfg.POP3.AuthTimeout, cfg.POP3.IdleTimeout)
+		o.TooMany = []byte("-ERR [SYS/TEMP] too many connections, come back later\r\n")
+	}
+	o.ConnMax, o.ConnPerAddrMax = limits.ConnectionsMax, limits.ConnectionsPerAddressMax
+	if s.certs != nil && service != "sendmail" {
+		o.Implicit = service == "submissions" || service == "pop3s"
+		o.TLS = s.certs.Config(tlsconf.Use{Tickets: service != "smtp"})
+	}
+	return o
+}
+
+// contains asks whether an address is in one of the networks; nil when there
+// are none.
+func contains(networks config.Networks) func(netip.Addr) bool {
+	if len(networks) == 0 {
+		return nil
+	}
+	return func(a netip.Addr) bool {
+		for _, n := range networks {
+			if n.Contains(a) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// deliverers is the number of deliveries at a time where the configuration
+// leaves it to the machine.
+func deliverers(configured int) int {
+	if configured > 0 {
+		return configured
+	}
+	return 2 * runtime.GOMAXPROCS(0)
+}
