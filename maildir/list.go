@@ -74,7 +74,7 @@ func (l *list) add(e fs.DirEntry, where state) {
 	if name[0] == '.' {
 		return
 	}
-	if !e.Type().IsRegular() || !plain(name) || len(name) > math.MaxUint8 || len(l.names) > math.MaxUint32-len(name) {
+	if !e.Type().IsRegular() || !plain(name) || len(name) > math.MaxUint8 || !l.room(len(name)) {
 		l.skipped++
 		return
 	}
@@ -87,6 +87,9 @@ func (l *list) add(e fs.DirEntry, where state) {
 		name: uint32(at), nameLen: uint8(len(text)), baseLen: uint8(len(base)), keyLen: uint8(keyLen(base)), state: where,
 	})
 }
+
+// room reports whether another name can be reached by an offset of 32 bits.
+func (l *list) room(n int) bool { return uint64(len(l.names))+uint64(n) <= math.MaxUint32 }
 
 // sort brings the list into the order of arrival, drops all but one of the
 // entries with the same base, and marks messages that share a key.
@@ -135,7 +138,7 @@ func (l *list) rename(e *entry, name []byte, where state) {
 	if bytes.Equal(l.name(e), name) {
 		return
 	}
-	if len(l.names) > math.MaxUint32-len(name) {
+	if !l.room(len(name)) {
 		e.state |= gone
 		return
 	}
