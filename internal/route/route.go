@@ -4,15 +4,19 @@
 // A recipient is looked up in this order, and the first thing that knows it
 // decides:
 //
-//	domain not ours                     550 5.7.1, relay access denied
-//	virtual map                         user+tag@domain, user@domain, user+tag, user
-//	aliases                             user+tag, user, then the built-in names
-//	account                             user+tag@domain, user@domain, user+tag, user
-//	virtual map, catch-all              @domain
-//	                                    550 5.1.1, unknown
+//	domain not ours       550 5.7.1, relay access denied
+//	virtual map           user+tag@domain, user@domain, user+tag, user
+//	aliases               user+tag, user
+//	account               user+tag@domain, user@domain, user+tag, user
+//	built-in names        postmaster, abuse, mailer-daemon
+//	virtual map           @domain, the catch-all
+//	nothing               550 5.1.1, no such user
 //
 // What a map gives is looked up again in the same way, until only accounts
 // are left. docs/routing.md tells a postmaster the same at length.
+//
+// The catch-all comes last, other than in Postfix, where it hides every mailbox
+// that has no entry of its own: here it catches what nothing else knows.
 //
 // Invariants: an address either goes to all of its targets or is refused
 // while its sender still listens (the exception, a member of a list whose

@@ -1,0 +1,167 @@
+package route
+
+import (
+	"strings"
+
+	"barid/internal/addr"
+)
+
+// account adds the account of an address.
+func (x *expansion) account(a address) bool {
+	name, byUser, ok := x.accountOf(a)
+	if ok {
+		x.add(name, a, byUser)
+	}
+	return ok
+}
+
+// accountOf finds the account that an address names, and whether it took the
+// name without its tag.
+func (x *expansion) accountOf(a address) (name string, byUser, ok bool) {
+	find := x.r.options.Account
+	if name, ok = find(x.key.fullAt); ok {
+		return name, false, true
+	}
+	if a.tagged {
+		if name, ok = find(x.key.userAt); ok {
+			return name, true, true
+		}
+	}
+	if name, ok = find(x.key.full); ok || !a.tagged {
+		return name, false, ok
+	}
+	name, ok = find(x.key.user)
+	return name, true, ok
+}
+
+// add adds a target, unless its account is there already.
+func (x *expansion) add(account string, a address, byUser bool) {
+	t := x.to
+	if t.has(account) {
+		return
+	}
+	if len(t.List) == targetsMax {
+		x.fail(fault{kind: faultMany})
+		return
+	}
+	start := len(t.bytes)
+	t.bytes = append(t.bytes, account...)
+	name := len(t.bytes)
+	target := Target{}
+	if byUser {
+		t.bytes = appendTagged(t.bytes, a)
+		target.Detail = a.detail
+	} else {
+		t.bytes = append(t.bytes, x.key.full...)
+	}
+	t.bytes = append(append(t.bytes, '@'), a.domain...)
+	target.Account, target.Address = t.bytes[start:name:name], t.bytes[name:len(t.bytes):len(t.bytes)]
+	t.List = append(t.List, target)
+}
+
+// appendTagged appends a local part with the user folded and the tag as it
+// was written.
+func appendTagged(dst []byte, a address) []byte {
+	var buf [addr.LocalMax]byte
+	content := addr.AppendFolded(buf[:0], a.user)
+	return addr.AppendQuoted(dst, append(content, a.local[len(a.user):]...))
+}
+
+// longList is the number of targets beyond which has keeps a map: below, to
+// compare is quicker and allocates nothing.
+const longList = 16
+
+func (t *Targets) has(account string) bool {
+	if len(t.List) < longList {
+		for i := range t.List {
+			if string(t.List[i].Account) == account {
+				return true
+			}
+		}
+		return false
+	}
+	if t.accounts == nil {
+		t.accounts = map[string]struct{}{}
+	}
+	if len(t.accounts) == 0 {
+		for i := range t.List {
+			t.accounts[string(t.List[i].Account)] = struct{}{}
+		}
+	}
+	if _, there := t.accounts[account]; there {
+		return true
+	}
+	t.accounts[account] = struct{}{}
+	return false
+}
+
+// builtIn knows the names that every domain has to have (RFC 5321 4.5.1,
+// RFC 2142 2): postmaster is there always, and the others are the postmaster.
+func (x *expansion) builtIn(a address) bool {
+	if !x.isBuiltIn(a) {
+		return false
+	}
+	if string(x.key.full) == "postmaster" || string(x.key.user) == "postmaster" {
+		return x.postmaster(a)
+	}
+	x.walk(x.split(address{local: []byte("postmaster"), domain: a.domain, loose: true}))
+	return true
+}
+
+func (x *expansion) isBuiltIn(a address) bool {
+	name := a.local
+	if a.tagged {
+		name = a.user
+	}
+	for _, b := range []string{"postmaster", "abuse", "mailer-daemon"} {
+		if len(name) == len(b) && strings.EqualFold(string(name), b) {
+			return true
+		}
+	}
+	return false
+}
+
+// rescue sends the mail of a built-in name to the postmaster's mailbox when
+// the maps send it nowhere: a mistake in them is best told to the one who made it.
+func (x *expansion) rescue(a address) Verdict {
+	reason := x.fault.String()
+	if x.fault.kind == faultNone {
+		reason = x.missing.String()
+	}
+	if x.fault.kind != faultNoPostmaster {
+		x.fault, x.missing = fault{}, fault{}
+		x.to.restart()
+		x.postmaster(a)
+	}
+	if x.fault.kind != faultNone {
+		return x.fault.verdict()
+	}
+	v := accept()
+	v.Reason = reason
+	return v
+}
+
+// postmaster goes to the one that is configured, else to the first account.
+func (x *expansion) postmaster(a address) bool {
+	id := entryID{file: "postmaster"}
+	if x.within(id) {
+		return false // configured as itself
+	}
+	if !x.enter(visit{id, string(a.domain)}, "postmaster") {
+		return true
+	}
+	defer x.leave()
+	e := x.r.postmaster
+	if e == nil && x.r.options.FirstAccount != nil {
+		if first, err := parseAddress(elementFinal, []byte(x.r.options.FirstAccount())); err == nil {
+			e = &first
+		}
+	}
+	if e != nil {
+		if to, ours := x.next(*e, a, false); ours && x.walk(to) {
+			return true
+		}
+	}
+	x.fail(fault{kind: faultNoPostmaster})
+	return true
+}
