@@ -121,8 +121,8 @@ func (s *session) Close(c *loop.Conn, why error) {
 	if s.visit == nil {
 		return
 	}
-	s.visit.leave()
 	s.logLogout(c, why)
+	s.visit.leave()
 }
 
 // pause holds an answer back for a while, so that guessing is slow. Nothing

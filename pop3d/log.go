@@ -67,8 +67,10 @@ func (s *session) logTurnedAway(c *loop.Conn, account auth.Account, reason strin
 
 func (s *session) logLogout(c *loop.Conn, why error) {
 	v := s.visit
-	reason := "closed by us"
+	reason := "ended by us"
 	switch {
+	case v.drop == nil:
+		reason = "QUIT"
 	case why == io.EOF:
 		reason = "closed by the client"
 	case why != nil:
