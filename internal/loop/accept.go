@@ -17,18 +17,19 @@ func (li *Listener) accept() verdict {
 			return done
 		}
 		fd, sa, err := unix.Accept4(int(li.conn.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if err == unix.EMFILE || err == unix.ENFILE {
+			if err = li.loop.refuseOne(int(li.conn.fd)); err == nil {
+				li.accepted.Add(1)
+				li.refused.Add(1)
+				continue
+			}
+		}
 		switch err {
 		case nil:
 			li.admit(int32(fd), sa)
 		case unix.EAGAIN:
 			return done
-		case unix.EMFILE, unix.ENFILE:
-			if !li.loop.refuseOne(int(li.conn.fd)) {
-				return li.rest(err)
-			}
-			li.accepted.Add(1)
-			li.refused.Add(1)
-		case unix.ENOBUFS, unix.ENOMEM, unix.EBADF, unix.EINVAL, unix.ENOTSOCK:
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EBADF, unix.EINVAL, unix.ENOTSOCK:
 			return li.rest(err)
 		default: // EINTR, ECONNABORTED, and what the network had for the new socket
 		}
@@ -48,7 +49,7 @@ func (li *Listener) rest(err error) verdict {
 // refuseOne accepts and closes one connection with the descriptor kept in
 // reserve for the moment when there are no more. Clients then learn at once
 // that they are not served, and the listener does not stay ready for ever.
-func (l *Loop) refuseOne(listener int) bool {
+func (l *Loop) refuseOne(listener int) error {
 	l.reserveMu.Lock()
 	defer l.reserveMu.Unlock()
 	if l.reserve >= 0 {
@@ -60,7 +61,7 @@ func (l *Loop) refuseOne(listener int) bool {
 		unix.Close(fd)
 	}
 	l.openReserve()
-	return err == nil || err == unix.EAGAIN
+	return err // EAGAIN: none waits; without descriptors, accept does not say so itself
 }
 
 // openReserve takes the reserve descriptor, if there is one to be had.

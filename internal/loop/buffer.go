@@ -111,7 +111,11 @@ func (m *memory) grow(b *buffer, n int) *buffer {
 	if len(b.data)-b.end >= n {
 		return b
 	}
-	return m.resize(b, b.unread()+n)
+	n += b.unread()
+	if n > sizeMax { // not from a pool: grow by doubling
+		n = max(n, 2*len(b.data))
+	}
+	return m.resize(b, n)
 }
 
 // adopt takes over p, which was b.data[:b.end] and has been appended to.

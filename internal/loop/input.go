@@ -2,8 +2,7 @@ package loop
 
 import (
 	"io"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // fill reads once what the socket has, if it may have something, and says
@@ -28,12 +27,12 @@ func (c *Conn) fill() (bool, error) {
 // read, which would find nothing, is saved. That does not hold once the peer
 // has shut down: no event follows.
 func (c *Conn) readSocket(p []byte) (int, error) {
-	n, err := unix.Read(int(c.fd), p)
-	for err == unix.EINTR {
-		n, err = unix.Read(int(c.fd), p)
+	n, err := syscall.Read(int(c.fd), p)
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(c.fd), p)
 	}
 	switch {
-	case err == unix.EAGAIN:
+	case err == syscall.EAGAIN:
 		c.readable = false
 		return 0, nil
 	case err != nil:

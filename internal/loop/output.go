@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,11 +32,11 @@ func (c *Conn) writeSocket(b *buffer) error {
 	if c.blocked || b.unread() == 0 {
 		return nil
 	}
-	n, err := unix.Write(int(c.fd), b.bytes())
-	for err == unix.EINTR {
-		n, err = unix.Write(int(c.fd), b.bytes())
+	n, err := syscall.Write(int(c.fd), b.bytes())
+	for err == syscall.EINTR {
+		n, err = syscall.Write(int(c.fd), b.bytes())
 	}
-	if err != nil && err != unix.EAGAIN {
+	if err != nil && err != syscall.EAGAIN {
 		return err
 	}
 	b.consume(max(n, 0))

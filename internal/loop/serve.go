@@ -199,7 +199,9 @@ func (c *Conn) park() verdict {
 		return c.finish(err)
 	}
 	due, fine := c.nextDue()
-	l.wakeAt(c, due, fine)
+	if !l.wakeAt(c, due, fine) {
+		return again
+	}
 	c.worker = nil
 	return done
 }

@@ -88,14 +88,19 @@ func (k *clock) fresh() instant {
 // instantOf converts a time.
 func (k *clock) instantOf(t time.Time) instant { return dayOne.add(t.Sub(k.start)) }
 
-// wakeAt asks for evTimer at due. It is called by whoever runs c.
-func (k *clock) wakeAt(c *Conn, due instant, fine bool) {
+// wakeAt asks for evTimer at due. It is called by whoever runs c. false: the
+// time has come already.
+func (k *clock) wakeAt(c *Conn, due instant, fine bool) bool {
 	t := &c.timer
 	t.due.Store(int64(due))
 	if s := t.slotted.Load(); s != 0 && instant(s) <= due && !fine {
-		return
+		return true
 	}
 	k.wheelMu.Lock()
+	defer k.wheelMu.Unlock()
+	if due <= k.now() {
+		return false
+	}
 	k.remove(c)
 	w := &k.long
 	if fine {
@@ -109,7 +114,7 @@ func (k *clock) wakeAt(c *Conn, due instant, fine bool) {
 		}
 	}
 	w.insert(c, due)
-	k.wheelMu.Unlock()
+	return true
 }
 
 // forget takes c out of its wheel for good.
