@@ -19,23 +19,22 @@ var defaultWork = work{scheme: argon2id, memoryKiB: 19456, rounds: 2, lanes: 1, 
 // $argon2id$v=19$m=KIB,t=PASSES,p=LANES$salt$key (base 64 without padding).
 func parseArgon2(text string) (hash, error) {
 	h := hash{text: text}
-	part := strings.SplitN(text, "$", 7)
-	if len(part) != 6 || part[2] != "v=19" {
-		return h, errMalformed
-	}
+	name, rest, _ := strings.Cut(text[1:], "$")
+	version, rest, _ := strings.Cut(rest, "$")
+	parameters, rest, _ := strings.Cut(rest, "$")
+	h.salt, h.key, _ = strings.Cut(rest, "$")
 	h.scheme = argon2id
-	if part[1] == "argon2i" {
+	if name == "argon2i" {
 		h.scheme = argon2i
 	}
-	m, t, p, ok := cutArgon2Parameters(part[3])
-	h.salt, h.key = part[4], part[5]
+	m, t, p, ok := cutArgon2Parameters(parameters)
 	saltSize, okSalt := rawSize(h.salt, 8, 64)
 	keySize, okKey := rawSize(h.key, 16, 64)
-	if !ok || !okSalt || !okKey || m < 8*p || t < 1 || p < 1 {
+	if !ok || !okSalt || !okKey || version != "v=19" || m < 8*p || t < 1 || p < 1 {
 		return h, errMalformed
 	}
 	if p > argonLanesMax || m*t > argonWorkMax {
-		return h, fmt.Errorf("%w: %s", errCostly, part[3])
+		return h, fmt.Errorf("%w: %s", errCostly, parameters)
 	}
 	h.memoryKiB, h.rounds, h.lanes, h.saltSize, h.keySize = uint32(m), uint32(t), uint8(p), saltSize, keySize
 	return h, nil
@@ -66,8 +65,9 @@ func rawSize(s string, minSize, maxSize int) (uint8, bool) {
 	if size < minSize || size > maxSize {
 		return 0, false
 	}
+	var from [86]byte // on the stack: a file may hold a million
 	var into [64]byte
-	n, err := base64.RawStdEncoding.Decode(into[:], []byte(s))
+	n, err := base64.RawStdEncoding.Decode(into[:], from[:copy(from[:], s)])
 	return uint8(n), err == nil
 }
 

@@ -142,7 +142,7 @@ func (t *attempt) credentials() (sasl.Credentials, sasl.Fake, error) {
 	if fake || err != nil || h.scheme != plainText {
 		h, fake = t.users.dummy, true
 	}
-	c := sasl.Credentials{Salt: t.users.fake.salt(string(t.name)), Iterations: t.users.fake.iterations}
+	c := sasl.Credentials{Salt: t.users.fake.salt(t.name), Iterations: t.users.fake.iterations}
 	if h.scheme != plainText {
 		return c, fake, nil
 	}

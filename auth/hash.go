@@ -116,8 +116,11 @@ func parseCrypt(name, text string) (h hash, err error) {
 	}
 	var want string
 	switch id {
-	case "argon2id", "argon2i":
-		want = strings.ToUpper(id)
+	case "argon2id":
+		want = "ARGON2ID"
+		h, err = parseArgon2(text)
+	case "argon2i":
+		want = "ARGON2I"
 		h, err = parseArgon2(text)
 	case "2a", "2b", "2y":
 		want = "BLF-CRYPT"

@@ -102,7 +102,7 @@ func (l *loader) add(line string, at uint32, number int) error {
 	if !l.insert(l.folded, at) {
 		return fmt.Errorf("user %s is there twice", l.folded)
 	}
-	if _, err := e.account(string(l.folded)); err != nil {
+	if _, err := e.account(e.foldedName()); err != nil {
 		return err
 	}
 	if nets, ok := e.find("allow_nets"); ok {

@@ -170,6 +170,21 @@ func TestEveryAccountOfALargeFileIsFound(t *testing.T) {
 	}
 }
 
+func TestNameThatRunsOnIntoThePasswordIsNotFound(t *testing.T) {
+	var text strings.Builder
+	for i := range 12 { // fills the table, so that every search passes many lines
+		fmt.Fprintf(&text, "u%d:{PLAIN}secret:\n", i)
+	}
+	s := open(t, text.String())
+	for i := range 12 {
+		for _, tail := range []string{":{PLAIN}secret", ":", fmt.Sprintf(":{PLAIN}secret:\nu%d", i+1)} {
+			if _, ok := s.Lookup(fmt.Appendf(nil, "u%d%s", i, tail)); ok {
+				t.Errorf("u%d%s is found", i, tail)
+			}
+		}
+	}
+}
+
 // Whatever the file holds: no panic, and every line that was accepted can be
 // found by its name.
 func FuzzFile(f *testing.F) {

@@ -55,7 +55,7 @@ type party struct {
 
 // party computes the keys of a folded user name at an address. The zero Addr,
 // a unix socket, is a place of its own and exempt.
-func (p *penalties) party(user []byte, from netip.Addr) party {
+func (p *penalties) party(user string, from netip.Addr) party {
 	from = from.Unmap().WithZone("")
 	t := party{exempt: !from.IsValid()}
 	for _, net := range p.o.Exempt {
@@ -66,7 +66,7 @@ func (p *penalties) party(user []byte, from netip.Addr) party {
 		from = prefix.Addr()
 	}
 	t.address = maphash.Comparable(p.seed, from)
-	t.account = maphash.Bytes(p.seed, user)
+	t.account = maphash.String(p.seed, user)
 	t.pair = maphash.Comparable(p.seed, [2]uint64{t.address, t.account})
 	return t
 }

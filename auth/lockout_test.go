@@ -142,8 +142,8 @@ func TestTableOfAddressesIsBounded(t *testing.T) {
 	now := time.Now()
 	for i := range 10000 {
 		from := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-		p.failed(p.party([]byte("user"), from), now)
-		p.succeeded(p.party([]byte("user"), from), now)
+		p.failed(p.party("user", from), now)
+		p.succeeded(p.party("user", from), now)
 		for _, h := range []*halves{&p.debts, &p.known} {
 			if n := len(h.young) + len(h.old); n > 100 {
 				t.Fatalf("%d entries", n)

@@ -15,7 +15,7 @@ type attempt struct {
 	users *users
 	now   time.Time
 	from  netip.Addr
-	name  []byte // folded name of the account, or what the client said
+	name  string // folded name of the account, or what the client said
 	line  string // "" when there is no such account
 	at    uint32
 	party party
@@ -25,7 +25,6 @@ type attempt struct {
 func (a *Auth) try(user []byte, from netip.Addr) (attempt, error) {
 	t := attempt{Auth: a, now: a.o.Now(), from: from}
 	t.users = a.current(t.now)
-	t.name = user
 	t.line, t.at, _ = t.users.resolve(user, a.o.DefaultDomain)
 	if t.line == "" {
 		// RFC 4616 2, RFC 5802 5.1: names are compared as prepared.
@@ -33,9 +32,10 @@ func (a *Auth) try(user []byte, from netip.Addr) (attempt, error) {
 			t.line, t.at, _ = t.users.resolve([]byte(name), a.o.DefaultDomain)
 		}
 	}
-	if t.line != "" {
-		name, _, _ := strings.Cut(t.line, ":")
-		t.name = appendFolded(make([]byte, 0, 64), name)
+	if e, ok := cutEntry(t.line); ok {
+		t.name = e.foldedName()
+	} else {
+		t.name = string(user[:min(len(user), nameMax)])
 	}
 	t.party = a.penalties.party(t.name, from)
 	return t, t.lockedOut()
@@ -62,7 +62,7 @@ func (a *Auth) Password(user, password []byte, from netip.Addr) (Account, error)
 	if len(password) == 0 || len(password) > passwordSizeMax || bytes.IndexByte(password, 0) >= 0 {
 		return Account{}, t.refused("no password, too long, or NUL in it")
 	}
-	d := a.digests.sum(t.name[:min(len(t.name), nameMax)], password)
+	d := a.digests.sum(t.name, password)
 	if account, err, ok := t.remembered(&d); ok {
 		return account, err
 	}
@@ -167,7 +167,7 @@ func (t *attempt) matches(h *hash, password []byte) bool {
 // account is who logged in, in memory of its own.
 func (t *attempt) account() Account {
 	e, _ := cutEntry(t.line)
-	a, _ := e.account(string(t.name))
+	a, _ := e.account(strings.Clone(t.name))
 	a.Home, a.Mail = strings.Clone(a.Home), strings.Clone(a.Mail)
 	return a
 }

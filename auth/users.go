@@ -59,15 +59,19 @@ func toLower(b []byte, wanted bool) {
 	}
 }
 
-// find returns the line of a folded name.
+// find returns the line of a folded name. A name that runs on over a colon
+// would be compared with more than a name.
 func (u *users) find(folded []byte) (line string, at uint32, ok bool) {
+	if bytes.IndexByte(folded, ':') >= 0 {
+		return "", 0, false
+	}
 	for i := u.slot(folded); ; i = (i + 1) & (len(u.table) - 1) {
 		if u.table[i] == 0 {
 			return "", 0, false
 		}
 		at = u.table[i] - 1
-		if line = u.line(at); nameIs(line, folded) {
-			return line, at, true
+		if nameIs(u.text[at:], folded) {
+			return u.line(at), at, true
 		}
 	}
 }
@@ -85,23 +89,24 @@ func (u *users) line(at uint32) string {
 	return strings.TrimSuffix(line, "\r")
 }
 
-// nameIs reports whether the name of a line, folded, is this one.
-func nameIs(line string, folded []byte) bool {
-	if len(line) <= len(folded) || line[len(folded)] != ':' {
+// nameIs reports whether the name of the line that text begins with, folded,
+// is this one. The name holds no colon, and the text has one in each line.
+func nameIs(text string, folded []byte) bool {
+	if len(text) <= len(folded) || text[len(folded)] != ':' {
 		return false
 	}
-	if line[:len(folded)] == string(folded) {
+	if text[:len(folded)] == string(folded) {
 		return true
 	}
 	var room [nameMax]byte
-	return bytes.Equal(appendFolded(room[:0], line[:len(folded)]), folded)
+	return bytes.Equal(appendFolded(room[:0], text[:len(folded)]), folded)
 }
 
 // insert adds a line; false when its name is there already.
 func (u *users) insert(folded []byte, at uint32) bool {
 	i := u.slot(folded)
 	for u.table[i] != 0 {
-		if nameIs(u.line(u.table[i]-1), folded) {
+		if nameIs(u.text[u.table[i]-1:], folded) {
 			return false
 		}
 		i = (i + 1) & (len(u.table) - 1)

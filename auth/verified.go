@@ -35,7 +35,7 @@ func newDigester(random io.Reader) (*digester, error) {
 
 // sum is the digest of a user, by name, and a password. The name's length in
 // front keeps the two apart.
-func (d *digester) sum(user, password []byte) digest {
+func (d *digester) sum(user string, password []byte) digest {
 	k := d.pool.Get().(*keyedHash)
 	defer d.pool.Put(k)
 	k.mac.Reset()
