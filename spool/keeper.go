@@ -1,0 +1,214 @@
+package spool
+
+import (
+	"fmt"
+	"time"
+)
+
+// The keeper is the one goroutine that looks after the files of the spool: it
+// reopens the log after a failure, frees and recycles segments, keeps spares,
+// removes bodies, and moves messages that hold up an old segment.
+
+const (
+	reopenPauseMin = 50 * time.Millisecond
+	reopenPauseMax = 5 * time.Second
+	sparesMin      = 1 // made when missing
+	sparesMax      = 2 // kept of freed segments
+	sparePause     = 10 * time.Second
+)
+
+// nudge tells the keeper that there may be something to do.
+func (s *Spool) nudge() { wake(s.keeperWork) }
+
+func (s *Spool) runKeeper() {
+	defer s.background.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	pause := reopenPauseMin
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-s.keeperWork:
+		case <-timer.C:
+		}
+		if err := s.keep(); err != nil {
+			s.log.Error("spool: housekeeping failed, will be repeated", "after", pause, "err", err)
+			timer.Reset(pause)
+			pause = min(2*pause, reopenPauseMax)
+		} else {
+			pause = reopenPauseMin
+		}
+	}
+}
+
+func (s *Spool) keep() error {
+	if err := s.commits.reopen(); err != nil {
+		return err
+	}
+	s.removeGarbage()
+	if err := s.freeSegments(); err != nil {
+		return err
+	}
+	s.keepSpare()
+	return s.moveLeftovers()
+}
+
+// reopen begins a new segment after a failure, and with it takes messages
+// again.
+func (l *commitLog) reopen() error {
+	l.mu.Lock()
+	needed := (l.refuse == ErrFailed || l.refuse == ErrFull) && !l.leading
+	l.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	if err := l.begin(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if !l.closing {
+		l.refuse = nil
+	}
+	l.mu.Unlock()
+	l.spool.log.Info("spool: reopened", "segment", l.active.seq)
+	wake(l.spool.flushSoon)
+	return nil
+}
+
+// begin makes a new active segment and writes its open record, which says
+// where all older ones end.
+func (l *commitLog) begin() error {
+	before := l.active
+	seg, err := l.spool.newSegment()
+	if err != nil {
+		return err
+	}
+	l.install(seg)
+	l.buffers = l.buffers[:0]
+	if err = l.flush(l.addOpen()); err == nil {
+		return nil
+	}
+	l.active = before
+	s := l.spool
+	s.mu.Lock()
+	s.segments = s.segments[:len(s.segments)-1]
+	s.mu.Unlock()
+	s.discard(seg.file, s.segmentPath(seg.seq))
+	return err
+}
+
+// removeGarbage removes the bodies of messages that are gone.
+func (s *Spool) removeGarbage() {
+	s.mu.Lock()
+	ids := s.garbage
+	s.garbage = nil
+	s.mu.Unlock()
+	for _, id := range ids {
+		s.removeSpill(id)
+	}
+}
+
+// freeSegments frees the oldest segments as long as they hold nothing alive.
+// The directory is synced after each: should the names come and go in another
+// order, a message could come back without the entry that ended it.
+func (s *Spool) freeSegments() error {
+	for {
+		s.mu.Lock()
+		seg := s.segments[0]
+		dead := len(s.segments) > 1 && seg.live == 0 && seg.pins == 0
+		recycle := dead && !seg.damaged && len(s.spares) < sparesMax
+		s.mu.Unlock()
+		if !dead {
+			return nil
+		}
+		if err := s.freeOldest(seg, recycle); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Spool) freeOldest(seg *segment, recycle bool) error {
+	name := s.segmentPath(seg.seq)
+	if size, err := seg.file.Size(); err != nil || size != s.segmentSize {
+		recycle = false
+	}
+	sp := &spare{name: s.path(fmt.Sprintf("%s%016x", sparePrefix, seg.seq)), file: seg.file}
+	if !seg.gone {
+		if err := s.unname(name, sp.name, recycle); err != nil {
+			return err
+		}
+		seg.gone, seg.recycled = true, recycle
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.segments = append(s.segments[:0], s.segments[1:]...)
+	if seg.recycled {
+		s.spares = append(s.spares, sp)
+	}
+	s.mu.Unlock()
+	if seg.recycled {
+		return nil
+	}
+	return seg.file.Close()
+}
+
+func (s *Spool) unname(name, spareName string, recycle bool) error {
+	if recycle {
+		return s.fs.Rename(name, spareName)
+	}
+	return s.fs.Remove(name)
+}
+
+// keepSpare makes a spare when there is none. It is filled with zeros, since
+// writing into blocks that were written before needs no journal commit at the
+// sync. Without a spare the spool works too, so failing is no error.
+func (s *Spool) keepSpare() {
+	s.mu.Lock()
+	missing := len(s.spares) < sparesMin && s.now().Sub(s.spareFailed) >= sparePause
+	s.mu.Unlock()
+	if !missing {
+		return
+	}
+	bytes, _, err := s.fs.Free(s.dir)
+	if err == nil && bytes < s.reserveBytes+s.segmentSize {
+		err = ErrFull
+	}
+	if err == nil {
+		err = s.makeSpare()
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.spareFailed = s.now()
+		s.mu.Unlock()
+		s.log.Warn("spool: no spare segment", "err", err)
+	}
+}
+
+func (s *Spool) makeSpare() error {
+	name := s.path(fmt.Sprintf("%s%016x", sparePrefix, s.takeSequence()))
+	file, err := s.allocated(name)
+	if err != nil {
+		return err
+	}
+	zeros := make([]byte, min(256<<10, s.segmentSize))
+	for at := int64(0); at < s.segmentSize && err == nil; at += int64(len(zeros)) {
+		_, err = file.WriteAt(zeros[:min(int64(len(zeros)), s.segmentSize-at)], at)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = s.fs.SyncDir(s.dir)
+	}
+	if err != nil {
+		s.discard(file, name)
+		return err
+	}
+	s.mu.Lock()
+	s.spares = append(s.spares, &spare{name: name, file: file})
+	s.mu.Unlock()
+	return nil
+}

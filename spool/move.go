@@ -1,0 +1,206 @@
+package spool
+
+// Moving: the few messages that keep an old segment alive are written again at
+// the end of the log, with what is known about their recipients, so that the
+// segments behind can be freed.
+//
+// A message moves only while nothing else can happen to it: no agent has it, no
+// entry about it waits in the outbox, and `moving` keeps it so. Therefore all
+// that the disk knows of it, once the copy is durable, stands in the copy and
+// in the entries right behind.
+
+// moveBytes is how much is moved at a time.
+const moveBytes = 1 << 20
+
+// moveLeftovers moves the messages of the oldest segment when more than half
+// of the log is dead.
+func (s *Spool) moveLeftovers() error {
+	for s.tooMuchDead() {
+		seg, moved, err := s.moveSome()
+		if err != nil || moved == 0 {
+			return err
+		}
+		s.log.Debug("spool: moved messages", "from", seg.seq, "messages", moved)
+		if err := s.freeSegments(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Spool) tooMuchDead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.segments) < 2 || s.segments[0].live == 0 {
+		return false
+	}
+	var all, live int64
+	for _, seg := range s.segments[:len(s.segments)-1] {
+		all += seg.end
+		live += seg.liveBytes
+	}
+	return all-live > live+4*s.segmentSize
+}
+
+// moveSome moves up to moveBytes from the oldest segment.
+func (s *Spool) moveSome() (seg *segment, moved int, err error) {
+	if err := s.flush(); err != nil {
+		return nil, 0, err
+	}
+	s.mu.Lock()
+	seg = s.segments[0]
+	s.mu.Unlock()
+	moves := s.prepareMoves(seg)
+	for i, mv := range moves {
+		if err = s.enqueueMove(mv); err != nil {
+			s.endMoves(moves[i:])
+			moves = moves[:i]
+			break
+		}
+	}
+	for _, mv := range moves {
+		copyErr := s.commits.wait(&mv.copy)
+		stateErr := s.commits.wait(&mv.state)
+		if copyErr == nil && stateErr == nil {
+			moved++
+		} else {
+			err = copyErr
+		}
+	}
+	s.endMoves(moves)
+	return seg, moved, err
+}
+
+// move is one message that is being written again.
+type move struct {
+	spool   *Spool
+	message *message
+	copy    record // the message
+	state   record // the entries of its recipients
+}
+
+// prepareMoves finds messages of seg that can move now, marks and reads them.
+// The messages are found by reading the segment: memory keeps no list of them.
+func (s *Spool) prepareMoves(seg *segment) []*move {
+	var moves []*move
+	job := &Job{spool: s}
+	size := int64(0)
+	sc := scanner{file: seg.file, seq: seg.seq, limit: seg.end}
+	for at := int64(0); at < seg.end && size < moveBytes; {
+		h, head, err := sc.record(at)
+		if err != nil {
+			at = sc.nextHeader(at + alignment)
+			continue
+		}
+		var fixed messageHead
+		if h.kind == typeMessage {
+			if _, err := parseHeadFixed(head, &fixed); err == nil && s.beginMove(fixed.id, seg, at) {
+				if mv := s.readMove(job, fixed.id); mv != nil {
+					moves = append(moves, mv)
+					size += mv.copy.size()
+				}
+			}
+		}
+		at += h.size()
+	}
+	return moves
+}
+
+// beginMove marks the message as moving if its record is at this place and
+// nothing is under way for it.
+func (s *Spool) beginMove(id ID, seg *segment, at int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.messages[id]
+	if m == nil || m.segment != seg || int64(m.offset) != at || m.busy != 0 || m.moving || !s.outbox.empty() {
+		return false
+	}
+	for _, r := range m.recipients() {
+		if r.state == StateRunning || r.state == StateDelivered {
+			return false
+		}
+	}
+	m.moving = true
+	s.removeDue(m)
+	return true
+}
+
+// readMove makes the records; nil when the message cannot be read.
+func (s *Spool) readMove(job *Job, id ID) *move {
+	s.mu.Lock()
+	m := s.messages[id]
+	job.locate(m)
+	rs := append([]recipientState(nil), m.recipients()...)
+	s.mu.Unlock()
+	mv := &move{spool: s, message: m}
+	err := job.load()
+	if err == nil {
+		h := job.record[:headerSize+int(job.bodyAt-job.offset)-headerSize]
+		mv.copy.head = append([]byte(nil), h...)
+		if !job.spilled {
+			mv.copy.body, err = job.ReadAll(make([]byte, 0, job.Size+alignment))
+		}
+	}
+	for i := range rs {
+		mv.addState(id, uint16(i), &rs[i])
+	}
+	s.mu.Lock()
+	job.unpin()
+	s.mu.Unlock()
+	if err != nil {
+		s.log.Error("spool: cannot move a message", "id", id.String(), "err", err)
+		s.endMoves([]*move{mv})
+		return nil
+	}
+	return mv
+}
+
+func (mv *move) addState(id ID, index uint16, r *recipientState) {
+	if len(mv.state.head) == 0 {
+		mv.state.head = make([]byte, headerSize)
+	}
+	if r.entryOffset == 0 {
+		return
+	}
+	e := entry{id: id, index: index, state: r.state, due: r.due, attempts: r.attempts}
+	e.history, e.outcomes = mv.spool.history(id, index, nil)
+	mv.state.head = e.append(mv.state.head)
+}
+
+// enqueueMove puts both records of a move into the queue, the message first.
+func (s *Spool) enqueueMove(mv *move) error {
+	mv.copy.kind, mv.copy.owner, mv.copy.wake = typeMessage, mv, make(chan bool, 1)
+	mv.state.kind, mv.state.owner, mv.state.wake = typeOutcomes, mv, make(chan bool, 1)
+	mv.copy.seal()
+	mv.state.seal()
+	if err := s.commits.enqueue(&mv.copy); err != nil {
+		return err
+	}
+	err := s.commits.enqueue(&mv.state)
+	if err != nil {
+		s.commits.wait(&mv.copy)
+	}
+	return err
+}
+
+// settled is called for each of the two records.
+func (mv *move) settled(r *record) {
+	if r == &mv.copy {
+		mv.spool.relocate(mv.message, r.segment, r.offset, uint32(r.size()))
+	} else {
+		mv.spool.entriesDurable(r)
+	}
+}
+
+// endMoves lets things happen to the messages again.
+func (s *Spool) endMoves(moves []*move) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, mv := range moves {
+		mv.message.moving = false
+		s.schedule(mv.message)
+		s.finishIfDone(mv.message)
+	}
+	s.moved.Broadcast()
+	s.nudge()
+}

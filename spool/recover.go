@@ -1,0 +1,337 @@
+package spool
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"barid/internal/vfs"
+)
+
+// recovery is what is needed while the log is read (docs/spool.md, Recovery).
+type recovery struct {
+	*Spool
+	started  time.Time
+	ends     map[uint64]int64 // of segments, as the open records tell
+	manifest map[uint64]int64 // the newest open record
+	newest   uint64           // its segment
+	order    []*message       // as they came
+}
+
+// load reads what an earlier run left, and begins a new segment.
+func (s *Spool) load() error {
+	r := &recovery{Spool: s, started: time.Now(), ends: map[uint64]int64{}}
+	if err := r.findFiles(); err != nil {
+		return err
+	}
+	for _, seg := range s.segments {
+		r.readOpen(seg)
+	}
+	if err := r.dropStrangers(); err != nil {
+		return err
+	}
+	for _, seg := range s.segments {
+		if err := r.readSegment(seg); err != nil {
+			return err
+		}
+	}
+	if err := r.reconcileSpills(); err != nil {
+		return err
+	}
+	if err := s.commits.begin(); err != nil {
+		return err
+	}
+	for _, m := range r.order {
+		if s.messages[m.id] == m {
+			s.schedule(m)
+		}
+	}
+	s.log.Info("spool: open", "messages", len(s.messages), "segments", len(s.segments),
+		"damaged", s.stats.damaged.Load(), "took", time.Since(r.started))
+	return nil
+}
+
+// findFiles opens the segments and spares.
+func (r *recovery) findFiles() error {
+	list, err := r.fs.ReadDir(r.dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		seq, isSegment := parseSegmentName(d.Name(), segmentPrefix)
+		spareSeq, isSpare := parseSegmentName(d.Name(), sparePrefix)
+		if !isSegment && !isSpare {
+			continue
+		}
+		r.sequence = max(r.sequence, seq, spareSeq)
+		file, err := r.fs.OpenWrite(r.path(d.Name()))
+		if err != nil {
+			return err
+		}
+		if isSegment {
+			r.segments = append(r.segments, &segment{seq: seq, file: file})
+		} else if err := r.addSpare(r.path(d.Name()), file); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(r.segments, func(a, b *segment) int { return cmp.Compare(a.seq, b.seq) })
+	return r.firstSequence()
+}
+
+func (r *recovery) addSpare(name string, file vfs.File) error {
+	size, err := file.Size()
+	if err == nil && size == r.segmentSize && len(r.spares) < sparesMax {
+		r.spares = append(r.spares, &spare{name: name, file: file})
+		return nil
+	}
+	return errors.Join(err, file.Close(), r.fs.Remove(name))
+}
+
+// firstSequence makes the sequence numbers of a new spool begin anywhere.
+func (r *recovery) firstSequence() error {
+	if r.sequence == 0 {
+		var random [8]byte
+		if _, err := rand.Read(random[:]); err != nil {
+			return err
+		}
+		r.sequence = binary.LittleEndian.Uint64(random[:]) >> 2
+	}
+	r.base = r.sequence
+	if len(r.segments) > 0 {
+		r.base = r.segments[0].seq
+	}
+	return nil
+}
+
+// readOpen learns from an open record where older segments end.
+func (r *recovery) readOpen(seg *segment) {
+	sc := scanner{file: seg.file, seq: seg.seq, limit: r.sizeOf(seg)}
+	h, head, err := sc.record(0)
+	if err != nil || h.kind != typeOpen {
+		return
+	}
+	lastID, ends, err := parseManifest(head)
+	if err != nil {
+		return
+	}
+	r.sawID(ID(lastID))
+	for seq, end := range ends {
+		r.ends[seq] = end
+	}
+	r.manifest, r.newest = ends, seg.seq
+}
+
+func (r *recovery) sizeOf(seg *segment) int64 {
+	size, err := seg.file.Size()
+	if err != nil {
+		return r.segmentSize
+	}
+	return size
+}
+
+func (r *recovery) sawID(id ID) {
+	if uint64(id) > r.lastID.Load() {
+		r.lastID.Store(uint64(id))
+	}
+}
+
+// dropStrangers removes segments that the newest open record does not know:
+// their removal, or the failure to begin them, was not durable. And it reports
+// those that it knows and that are not there, though older ones are.
+func (r *recovery) dropStrangers() error {
+	kept := r.segments[:0]
+	for _, seg := range r.segments {
+		if _, known := r.manifest[seg.seq]; known || seg.seq >= r.newest {
+			kept = append(kept, seg)
+			continue
+		}
+		r.log.Info("spool: removing a segment that is no part of the log", "segment", seg.seq)
+		if err := errors.Join(seg.file.Close(), r.fs.Remove(r.segmentPath(seg.seq))); err != nil {
+			return err
+		}
+	}
+	r.segments = kept
+	for seq := range r.manifest {
+		if len(kept) > 0 && seq > kept[0].seq && r.segmentBySequence(seq) == nil {
+			r.stats.damaged.Add(1)
+			r.log.Error("spool: a segment is missing", "segment", r.segmentPath(seq))
+		}
+	}
+	return nil
+}
+
+// readSegment takes over what the records of a segment say.
+func (r *recovery) readSegment(seg *segment) error {
+	end, known := r.ends[seg.seq]
+	size := r.sizeOf(seg)
+	if known && end > size {
+		r.damageSegment(seg, "the segment is too short", size)
+	}
+	sc := &scanner{file: seg.file, seq: seg.seq, limit: size, bodies: !known}
+	if known {
+		sc.limit = min(end, size)
+	}
+	at, closed := int64(0), false
+	for at < sc.limit {
+		h, head, err := sc.record(at)
+		if err == nil {
+			err = r.apply(seg, at, &h, head)
+		}
+		if err == nil {
+			at += h.size()
+			closed = h.kind == typeClose
+			continue
+		}
+		if !known && (closed || !sc.wasDurable(at)) {
+			break
+		}
+		next := sc.nextHeader(at + alignment)
+		r.damageSegment(seg, fmt.Sprintf("%d bytes are no record", next-at), at)
+		at, closed = next, false
+	}
+	seg.end = at
+	if known {
+		return nil
+	}
+	// After a crash of the program alone, what was read may not be durable.
+	return seg.file.Sync()
+}
+
+// apply takes over one record.
+func (r *recovery) apply(seg *segment, at int64, h *header, head []byte) error {
+	switch h.kind {
+	case typeMessage:
+		return r.applyMessage(seg, at, h, head)
+	case typeOutcomes:
+		return r.applyEntries(seg, at, head)
+	case typeOpen, typeClose:
+		return nil
+	}
+	return errBadRecord
+}
+
+func (r *recovery) applyMessage(seg *segment, at int64, h *header, head []byte) error {
+	var mh messageHead
+	var e Envelope
+	if err := parseHead(head, &mh, &e); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.messages[mh.id]; m != nil {
+		r.relocate(m, seg, at, uint32(h.size()))
+		return nil
+	}
+	r.sawID(mh.id)
+	m := r.newMessage(len(e.Recipients))
+	m.id, m.size, m.spilled = mh.id, int64(mh.size), mh.flags&flagSpilled != 0
+	m.segment, m.offset, m.length = seg, uint32(at), uint32(h.size())
+	rs := m.recipients()
+	for i := range rs {
+		rs[i].agent = r.agentOf(e.Recipients[i].Dest)
+	}
+	r.insert(m)
+	r.order = append(r.order, m)
+	return nil
+}
+
+// applyEntries changes nothing when one of the entries is bad.
+func (r *recovery) applyEntries(seg *segment, at int64, entries []byte) error {
+	var e entry
+	for n := 0; n < len(entries); {
+		length, err := e.parse(entries[n:])
+		if err != nil {
+			return err
+		}
+		n += length
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n := 0; n < len(entries); {
+		length, _ := e.parse(entries[n:])
+		r.applyEntry(&e, seg, at+int64(headerSize+n))
+		n += length
+	}
+	return nil
+}
+
+// applyEntry sets the state that an entry tells. Under s.mu.
+func (r *recovery) applyEntry(e *entry, seg *segment, offset int64) {
+	m := r.messages[e.id]
+	if m == nil {
+		return
+	}
+	m.forEach(e, func(state *recipientState) {
+		state.state, state.due, state.attempts = e.state, e.due, e.attempts
+		if e.state == StateRunning || e.state == StateDelivered {
+			state.state = StateReady
+		}
+	})
+	r.entryDurable(e, seg, offset)
+}
+
+// reconcileSpills removes the bodies that no message names, and reports those
+// that a message names and that are not there.
+func (r *recovery) reconcileSpills() error {
+	dir := r.path(spillDir)
+	list, err := r.fs.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	r.garbage = nil // what was finished while reading is found below
+	there := make(map[ID]bool, len(list))
+	for _, d := range list {
+		id, err := ParseID(d.Name())
+		if err != nil {
+			r.log.Warn("spool: a stranger among the bodies", "file", d.Name())
+			continue
+		}
+		there[id] = true
+		if m := r.messages[id]; m == nil || !m.spilled {
+			if r.stats.damaged.Load() > 0 {
+				r.damage(r.spillPath(id), "no message names this body", 0)
+			}
+			r.removeSpill(id)
+		}
+	}
+	for _, m := range r.order {
+		if r.messages[m.id] == m && m.spilled && !there[m.id] {
+			r.loseBody(m)
+		}
+	}
+	return nil
+}
+
+// loseBody makes the recipients of a message fail whose spill file is missing.
+func (r *recovery) loseBody(m *message) {
+	r.stats.damaged.Add(1)
+	r.log.Error("spool: the body of a message is missing", "id", m.id.String(), "file", r.spillPath(m.id))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lost := Attempt{Time: r.now(), Outcome: Outcome{Kind: Failed, Status: "5.3.0", Text: "the body was lost from the disk"}}
+	rs := m.recipients()
+	for i := range rs {
+		if rs[i].state.final() {
+			continue
+		}
+		rs[i].state = StateFailed
+		e := entry{id: m.id, index: uint16(i), state: StateFailed, attempts: rs[i].attempts}
+		e.history, e.outcomes = appendAttempt(nil, 0, &lost)
+		r.note(&e)
+	}
+}
+
+// prepareDir makes the directories of the spool.
+func (s *Spool) prepareDir() error {
+	for _, dir := range []string{s.dir, s.path(spillDir)} {
+		if err := s.fs.MkdirAll(dir, fs.FileMode(0o700)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barid/internal/vfs"
+)
+
+// Errors of Begin and Commit. Which reply they ask for is SMTP's business;
+// these are the classes (RFC 3463).
+var (
+	// ErrFull: there is no room for the message now; 452 4.3.1.
+	ErrFull = errors.New("spool: no room for messages")
+	// ErrFailed: the message could not be made durable; 451 4.3.0. The spool
+	// repairs itself in the background.
+	ErrFailed = errors.New("spool: cannot make messages durable")
+	// ErrClosed: the spool is closed or about to be; 421 4.3.2.
+	ErrClosed = errors.New("spool: closed")
+	// ErrDamaged: what was read is not what was written.
+	ErrDamaged = errors.New("spool: damaged on disk")
+	// ErrUnknown: there is no such message, or no such recipient of it.
+	ErrUnknown = errors.New("spool: no such message")
+)
+
+// Options say how a spool shall be. FS, Dir and at least one agent are needed;
+// a zero value of the others means what stands beside it.
+type Options struct {
+	FS  vfs.FS
+	Dir string // is made when missing
+	// SegmentSize is the size of the files of the log in bytes; 16 MiB. At
+	// least 64 KiB, at most 1 GiB. An envelope can take half of it.
+	SegmentSize int64
+	// SpillSize is how long a body may be to go into the log, in bytes;
+	// 128 KiB. At most an eighth of SegmentSize.
+	SpillSize int64
+	// ReserveBytes is the free space below which no message is taken; 64 MiB.
+	ReserveBytes int64
+	Schedule     Schedule         // DefaultSchedule
+	Agents       map[string]Agent // by the part of Dest before the first ':'; at most 16
+	Workers      int              // deliveries at a time for each agent; 8
+	// CheckpointInterval is how long delivered messages wait under load until
+	// they are synced together; 1 s. When idle it is a tenth of a second.
+	CheckpointInterval time.Duration
+	Now                func() time.Time // time.Now
+	Log                *slog.Logger     // slog.Default
+}
+
+// Spool is the durable queue. All methods may be called concurrently.
+type Spool struct {
+	fs                 vfs.FS
+	dir                string
+	segmentSize        int64
+	spillSize          int64
+	reserveBytes       int64
+	checkpointInterval time.Duration
+	retry              Schedule
+	now                func() time.Time
+	log                *slog.Logger
+	lock               io.Closer
+
+	commits commitLog
+	writers sync.Pool // of *Writer
+	tickets sync.Pool // of *record
+	lastID  atomic.Uint64
+	space   space
+	stats   counters
+
+	mu          sync.Mutex
+	messages    map[ID]*message
+	free        []*message
+	due         dueHeap
+	agents      []*agentQueue // sorted by name; does not change
+	segments    []*segment    // the log, oldest first; the last is the active one
+	spares      []*spare
+	spareFailed time.Time
+	sequence    uint64 // the last segment number given out
+	base        uint64 // no segment number of the log is below
+	outbox      outbox
+	garbage     []ID       // bodies to be removed
+	moved       *sync.Cond // a message has ended moving
+
+	idleLog *sync.Cond // of commits.mu: nobody leads
+
+	deliveries       context.Context // ends when Close cannot wait any longer
+	cancelDeliveries context.CancelFunc
+	workers          sync.WaitGroup
+	background       sync.WaitGroup
+	closing          chan struct{}
+	dueChanged       chan struct{}
+	flushSoon        chan struct{}
+	keeperWork       chan struct{}
+}
+
+// Open opens the spool in o.Dir, reads what an earlier run left there, and
+// begins to deliver it. vfs.ErrLocked if another process has the spool open.
+func Open(o Options) (*Spool, error) {
+	s, err := newSpool(&o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepareDir(); err != nil {
+		return nil, err
+	}
+	if s.lock, err = s.fs.Lock(s.path("lock")); err != nil {
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		s.closeFiles()
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	s.start(o.Workers)
+	return s, nil
+}
+
+func newSpool(o *Options) (*Spool, error) {
+	s := &Spool{
+		fs: o.FS, dir: o.Dir, retry: o.Schedule, now: o.Now, log: o.Log,
+		segmentSize:        orDefault(o.SegmentSize, 16<<20),
+		spillSize:          orDefault(o.SpillSize, 128<<10),
+		reserveBytes:       orDefault(o.ReserveBytes, 64<<20),
+		checkpointInterval: orDefault(o.CheckpointInterval, time.Second),
+		messages:           map[ID]*message{},
+		closing:            make(chan struct{}),
+		dueChanged:         make(chan struct{}, 1),
+		flushSoon:          make(chan struct{}, 1),
+		keeperWork:         make(chan struct{}, 1),
+	}
+	o.Workers = orDefault(o.Workers, 8)
+	s.commits.spool = s
+	s.idleLog = sync.NewCond(&s.commits.mu)
+	s.moved = sync.NewCond(&s.mu)
+	s.deliveries, s.cancelDeliveries = context.WithCancel(context.Background())
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if len(s.retry.Pauses) == 0 {
+		s.retry.Pauses = DefaultSchedule().Pauses
+	}
+	s.retry.Lifetime = orDefault(s.retry.Lifetime, DefaultSchedule().Lifetime)
+	s.segmentSize = min(max(padded(s.segmentSize), 64<<10), 1<<30)
+	s.spillSize = min(s.spillSize, s.segmentSize/8)
+	return s, s.addAgents(o.Agents)
+}
+
+func orDefault[T int | int64 | time.Duration](v, byDefault T) T {
+	if v <= 0 {
+		return byDefault
+	}
+	return v
+}
+
+func (s *Spool) addAgents(agents map[string]Agent) error {
+	if len(agents) == 0 || len(agents) > 16 {
+		return errors.New("spool: between 1 and 16 agents are needed")
+	}
+	for name, agent := range agents {
+		q := &agentQueue{name: name, agent: agent, work: sync.NewCond(&s.mu), checkpoint: make(chan struct{}, 1)}
+		s.agents = append(s.agents, q)
+	}
+	slices.SortFunc(s.agents, func(a, b *agentQueue) int {
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	})
+	for i, q := range s.agents {
+		q.index, q.bit = uint8(i), 1<<i
+	}
+	return nil
+}
+
+func (s *Spool) start(workers int) {
+	for _, q := range s.agents {
+		s.workers.Add(workers)
+		for range workers {
+			go s.runWorker(q)
+		}
+		s.background.Add(1)
+		go s.runCheckpoints(q)
+	}
+	s.background.Add(3)
+	go s.runClock()
+	go s.runFlushes()
+	go s.runKeeper()
+}
+
+// Close ends the spool in order: no message is taken any more, running
+// deliveries end, what was delivered is made durable and noted. When ctx ends
+// before that, the context of running deliveries ends too; Close still waits for
+// them. The error says that some deliveries may be repeated at the next start.
+func (s *Spool) Close(ctx context.Context) error {
+	if !s.commits.stopMessages() {
+		return ErrClosed
+	}
+	stop := context.AfterFunc(ctx, s.cancelDeliveries)
+	defer stop()
+	s.mu.Lock()
+	for _, q := range s.agents {
+		q.closed = true
+		q.work.Broadcast()
+	}
+	s.mu.Unlock()
+	s.workers.Wait()
+	s.cancelDeliveries()
+	err := s.Checkpoint()
+	close(s.closing)
+	s.background.Wait()
+	s.removeGarbage()
+	return errors.Join(err, s.commits.close(), s.closeFiles())
+}
+
+// stopMessages refuses messages from now on; false if that was done before.
+func (l *commitLog) stopMessages() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.closing
+	l.closing = true
+	return !before
+}
+
+// close writes the close record, behind everything that was queued.
+func (l *commitLog) close() error {
+	r := &record{kind: typeClose, head: make([]byte, headerSize), wake: make(chan bool, 1)}
+	r.seal()
+	err := l.commit(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refuse = ErrClosed
+	for l.leading {
+		l.spool.idleLog.Wait()
+	}
+	return err
+}
+
+func (s *Spool) closeFiles() error {
+	var errs []error
+	for _, seg := range s.segments {
+		errs = append(errs, seg.file.Close())
+	}
+	for _, sp := range s.spares {
+		errs = append(errs, sp.file.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
