@@ -74,13 +74,16 @@ func (e element) String() string {
 	return s
 }
 
-// appendElements parses the right-hand side of an entry and appends what it
-// lists, encoded.
+// lister parses the right-hand sides of entries.
+type lister struct {
+	dir     string // where relative names of include files start
+	scratch []byte // what the element being parsed points into
+}
+
+// append appends what a list names, encoded.
 //
 //	list = *( [item] "," ) [item]   ; aliases(5)
-//
-// dir is where relative names of include files start.
-func appendElements(dst, list []byte, dir string) ([]byte, error) {
+func (l *lister) append(dst, list []byte) ([]byte, error) {
 	start := len(dst)
 	for len(list) > 0 {
 		var item []byte
@@ -88,7 +91,7 @@ func appendElements(dst, list []byte, dir string) ([]byte, error) {
 		if item = bytes.TrimSpace(item); len(item) == 0 {
 			continue
 		}
-		e, err := parseElement(item, dir)
+		e, err := l.element(item)
 		if err != nil {
 			return dst, &itemError{string(item), err}
 		}
@@ -140,9 +143,9 @@ func indexUnquoted(s []byte, characters string) int {
 	return -1
 }
 
-// parseElement parses one item. Quotes around a command, a file or an include
-// count for nothing, as in sendmail.
-func parseElement(item []byte, dir string) (element, error) {
+// element parses one item, into memory that the next one overwrites. Quotes
+// around a command, a file or an include count for nothing, as in sendmail.
+func (l *lister) element(item []byte) (element, error) {
 	bare := item
 	if n := len(item); n >= 2 && item[0] == '"' && item[n-1] == '"' {
 		bare = item[1 : n-1]
@@ -156,13 +159,14 @@ func parseElement(item []byte, dir string) (element, error) {
 	case len(bare) > len(include) && bytes.EqualFold(bare[:len(include)], []byte(include)):
 		name := strings.Trim(string(bare[len(include):]), " \t\"")
 		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
+			name = filepath.Join(l.dir, name)
 		}
 		return element{kind: elementInclude, local: []byte(name)}, nil
 	case item[0] == '\\':
-		return parseAddress(elementFinal, item[1:])
+		return l.address(elementFinal, item[1:])
 	case item[0] == '@':
-		domain, err := addr.AppendDomain(nil, item[1:])
+		domain, err := addr.AppendDomain(l.scratch[:0], item[1:])
+		l.scratch = domain
 		return element{kind: elementDomain, domain: domain}, err
 	}
 	if n := len(item); item[n-1] == '>' { // a phrase before it counts for nothing
@@ -170,27 +174,35 @@ func parseElement(item []byte, dir string) (element, error) {
 			item = item[i+1 : n-1]
 		}
 	}
-	return parseAddress(elementAddress, item)
+	return l.address(elementAddress, item)
 }
 
-func parseAddress(kind elementKind, item []byte) (element, error) {
+func (l *lister) address(kind elementKind, item []byte) (element, error) {
 	local, domain, qualified := addr.Split(item)
-	content, err := addr.AppendLocal(nil, local)
+	content, err := addr.AppendLocal(l.scratch[:0], local)
+	l.scratch = content
 	if err != nil {
 		return element{}, explain(item, err)
 	}
 	e := element{kind: kind, local: content}
 	if qualified {
-		e.domain, err = addr.AppendDomain(nil, domain)
+		both, err := addr.AppendDomain(content, domain)
+		if err != nil {
+			return element{}, explain(item, err)
+		}
+		l.scratch, e.domain = both, both[len(content):]
 	}
-	return e, explain(item, err)
+	return e, nil
+}
+
+// parseName parses an address or a name that is configured outside of a map.
+func parseName(kind elementKind, text string) (element, error) {
+	return new(lister).address(kind, []byte(text))
 }
 
 // explain finds the likely cause of an error.
 func explain(item []byte, err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case bytes.Contains(item, []byte(" #")) || bytes.Contains(item, []byte("\t#")):
 		return errComment
 	case bytes.ContainsAny(item, " \t"):

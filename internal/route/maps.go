@@ -106,13 +106,13 @@ func lines(text []byte) iter.Seq2[int, []byte] {
 // parseTable parses a map whose lines key divides.
 func (p *parser) parseTable(text []byte, key func(line, dst []byte) (k, list []byte, err error)) *table {
 	t := &table{file: p.file, records: make([]byte, 0, len(text)+len(text)/4)}
-	dir := filepath.Dir(p.file)
+	targets := lister{dir: filepath.Dir(p.file)}
 	var keyBuffer, value []byte
 	for number, line := range logicalLines(text) {
 		k, list, err := key(line, keyBuffer[:0])
 		if err == nil {
 			keyBuffer = k
-			value, err = appendElements(value[:0], list, dir)
+			value, err = targets.append(value[:0], list)
 		}
 		if err == nil {
 			err = t.append(entry{k, value, number})
@@ -206,10 +206,10 @@ func appendKey(dst, content []byte) []byte {
 // parseInclude parses an included file: a list on each line.
 func (p *parser) parseInclude(text []byte) *include {
 	var elements []byte
-	dir := filepath.Dir(p.file)
+	targets := lister{dir: filepath.Dir(p.file)}
 	for number, line := range lines(text) {
 		var err error
-		if elements, err = appendElements(elements, line, dir); err != nil && !errors.Is(err, errEmpty) {
+		if elements, err = targets.append(elements, line); err != nil && !errors.Is(err, errEmpty) {
 			p.wrong(number, err)
 		}
 	}

@@ -47,7 +47,7 @@ func newRouter(o Options) (*Router, error) {
 		return nil, err
 	}
 	if o.Postmaster != "" {
-		e, err := parseAddress(elementAddress, []byte(o.Postmaster))
+		e, err := parseName(elementAddress, o.Postmaster)
 		if err != nil {
 			return nil, fmt.Errorf("postmaster: %s: %w", o.Postmaster, err)
 		}

@@ -153,7 +153,7 @@ func (x *expansion) postmaster(a address) bool {
 	defer x.leave()
 	e := x.r.postmaster
 	if e == nil && x.r.options.FirstAccount != nil {
-		if first, err := parseAddress(elementFinal, []byte(x.r.options.FirstAccount())); err == nil {
+		if first, err := parseName(elementFinal, x.r.options.FirstAccount()); err == nil {
 			e = &first
 		}
 	}
