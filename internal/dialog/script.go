@@ -202,7 +202,7 @@ func parseReply(rest string) (Step, error) {
 	code, patterns, _ := strings.Cut(rest, " ")
 	st := Step{Kind: Reply, Text: rest, Name: code}
 	if len(code) != 3 {
-		return st, fmt.Errorf("R: needs a code of three digits, not %q", code)
+		return st, fmt.Errorf("the code of R: is %q, not three digits", code)
 	}
 	for p := range strings.SplitSeq(patterns, ";") {
 		if p = strings.TrimSpace(p); p != "" {

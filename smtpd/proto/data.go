@@ -185,7 +185,7 @@ func (s *Session) TakeBody(in, dst []byte) (n int, out []byte) {
 	if err != nil {
 		s.problem = badLineEnd
 		s.set(bodyDone)
-		return n, out[:len(dst)]
+		return len(in), out[:len(dst)] // the rest is nobody's message
 	}
 	s.t.header.scan(out[len(dst):])
 	if s.is(chunked) {

@@ -53,7 +53,10 @@ func TestDialoguesCutAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, script := range scripts {
-		for _, cuts := range [][]byte{{0}, {1}, {2, 0, 6}, {30, 1}, {99}} {
+		for _, cuts := range [][]byte{{0}, {1}, {2, 0, 6}, {30, 1}, {99}, {255, 254}} {
+			if len(script.Input()) > 10000 && cuts[0] < 99 {
+				continue // a long body octet by octet says no more than a short one
+			}
 			dialog.CutEqual(t, script.Input(), cuts, func(pieces [][]byte) string {
 				return play(t, script.Settings, pieces)
 			})

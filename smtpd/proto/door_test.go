@@ -204,6 +204,9 @@ func (d *door) reclaim() {
 	if d.open || d.auth {
 		d.broken("idle with something open (transaction %v, exchange %v)", d.open, d.auth)
 	}
+	if cap(t.arena) > keepMax {
+		d.broken("%d octets of memory given back", cap(t.arena))
+	}
 	poison(t.arena[:cap(t.arena)])
 	poison(t.verdict[:cap(t.verdict)])
 }
@@ -233,24 +236,26 @@ func (d *door) serve(next Next) []byte {
 
 func (d *door) takeBody() {
 	lent := bytes.Clone(d.in)
-	buffer := append(make([]byte, 0, len(d.body)+len(lent)), d.body...)
+	buffer := make([]byte, 0, len(lent))
 	n, out := d.s.TakeBody(lent, buffer)
 	if n == 0 || n > len(lent) || cap(out) != cap(buffer) {
-		d.broken("TakeBody consumed %d of %d, %d octets became %d", n, len(lent), len(buffer), len(out))
+		d.broken("TakeBody consumed %d of %d and made %d of them", n, len(lent), len(out))
 	}
 	poison(lent)
-	d.in, d.body = d.in[n:], out
+	d.in, d.body = d.in[n:], append(d.body, out...)
 }
 
 // decide is the policy.
 func (d *door) decide(next Next) Answer {
 	switch next {
 	case AskMail:
-		fmt.Fprintf(&d.log, "(AskMail %+v)\n", *d.s.Mail())
-		return d.decideMail(*d.s.Mail())
+		m := d.s.Mail()
+		fmt.Fprintf(&d.log, "(AskMail %s size %d body %d utf8 %v ret %d envid %q auth %q)\n", m.ReturnPath, m.Size, m.Body, m.UTF8, m.Ret, m.EnvID, m.Auth)
+		return d.decideMail(*m)
 	case AskRcpt:
-		fmt.Fprintf(&d.log, "(AskRcpt %+v)\n", *d.s.Rcpt())
-		return decideRcpt(d.s.Rcpt().Address)
+		r := d.s.Rcpt()
+		fmt.Fprintf(&d.log, "(AskRcpt %s orcpt %q notify %d)\n", r.Address, r.ORcpt, r.Notify)
+		return decideRcpt(r.Address)
 	case AskData:
 		d.log.WriteString("(AskData)\n")
 		d.body = nil
@@ -263,7 +268,7 @@ func (d *door) decide(next Next) Answer {
 	case AskAuth:
 		return d.decideAuth(*d.s.Auth())
 	case AskXClient, AskXForward:
-		fmt.Fprintf(&d.log, "(Client %+v)\n", *d.s.Client())
+		fmt.Fprintf(&d.log, "(Client %q)\n", *d.s.Client())
 		return Answer{Verdict: Accept}
 	}
 	d.broken("what is %d?", next)
@@ -312,6 +317,9 @@ func (d *door) commit() Answer {
 	facts := d.s.Body()
 	if facts.Octets != int64(len(d.body)) || t.Mail.Body != BodyBinary && facts.Lines != int64(bytes.Count(d.body, []byte("\n"))) {
 		d.broken("the body has %d octets, not %+v", len(d.body), facts)
+	}
+	if t.Mail.Body != BodyBinary && bytes.IndexByte(d.body, '\r') >= 0 {
+		d.broken("a CR is in the body %q", d.body)
 	}
 	if d.s.NextRcpt() == 0 {
 		fmt.Fprintf(&d.log, "(Commit %s %+v %q)\n", d.s.Protocol(), facts, d.body)
