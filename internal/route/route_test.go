@@ -300,6 +300,14 @@ func TestSubaddressesMayHaveSeveralSeparatorsOrNone(t *testing.T) {
 	}
 }
 
+func TestAccountOfAnotherDomainIsNotABareOne(t *testing.T) {
+	s := newSite(t, "", "", "alice@example.test")
+	s.Router.options.Account = func(name []byte) (string, bool) { // completes names, as logins want
+		return "alice@example.test", string(name) == "alice" || string(name) == "alice@example.test"
+	}
+	s.want("alice@example.org", "550 5.1.1", "alice+x@example.org", "550 5.1.1", "alice", "alice@example.test")
+}
+
 func TestMaySendAs(t *testing.T) {
 	s := newSite(t, "sales: alice\nteam: alice, bob\nbob: bob, alice\nhalf: alice, nobody\n", "boss@example.org alice+boss@example.test\ncarol@example.test alice\n@example.org dave\n",
 		"alice@example.test", "bob@example.test", "carol@example.test", "dave")

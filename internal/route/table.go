@@ -35,11 +35,14 @@ type entry struct {
 	line       int
 }
 
-var errTableSize = errors.New("the map is larger than 4 GiB")
+// recordsMax fits an int of 32 bits.
+const recordsMax = math.MaxInt32
+
+var errTableSize = errors.New("the map is larger than 2 GiB")
 
 // append adds a record. It cannot be found before build is called.
 func (t *table) append(e entry) error {
-	if len(t.records) > math.MaxUint32-1-len(e.key)-len(e.value)-3*binary.MaxVarintLen32 {
+	if len(t.records) > recordsMax-len(e.key)-len(e.value)-3*binary.MaxVarintLen32 {
 		return errTableSize
 	}
 	r := binary.AppendUvarint(t.records, uint64(len(e.key)))

@@ -18,20 +18,27 @@ func (x *expansion) account(a address) bool {
 // accountOf finds the account that an address names, and whether it took the
 // name without its tag.
 func (x *expansion) accountOf(a address) (name string, byUser, ok bool) {
-	find := x.r.options.Account
-	if name, ok = find(x.key.fullAt); ok {
+	if name, ok = x.r.options.Account(x.key.fullAt); ok {
 		return name, false, true
 	}
 	if a.tagged {
-		if name, ok = find(x.key.userAt); ok {
+		if name, ok = x.r.options.Account(x.key.userAt); ok {
 			return name, true, true
 		}
 	}
-	if name, ok = find(x.key.full); ok || !a.tagged {
+	if name, ok = x.bareAccount(x.key.full); ok || !a.tagged {
 		return name, false, ok
 	}
-	name, ok = find(x.key.user)
+	name, ok = x.bareAccount(x.key.user)
 	return name, true, ok
+}
+
+// bareAccount finds an account without a domain. One with a domain, which a
+// look-up that completes names may find, is not meant: it would get the mail
+// of that name in all of our domains.
+func (x *expansion) bareAccount(key []byte) (string, bool) {
+	name, ok := x.r.options.Account(key)
+	return name, ok && strings.IndexByte(name, '@') < 0
 }
 
 // add adds a target, unless its account is there already.
