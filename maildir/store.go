@@ -178,13 +178,20 @@ func FolderName(name string) bool {
 	return true
 }
 
-// make creates what is missing of a folder's directories.
+// make creates what is missing of a folder's directories. Only those above the
+// mailbox are synced one by one, for they are made once.
 func (s *Store) make(path string, f *folder, sub bool) error {
-	if err := s.fs.MkdirAll(path, 0o700); err != nil {
+	err := s.mkdir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.fs.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			err = s.mkdir(path)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	for _, dir := range []string{f.tmp, f.cur, f.new} {
-		if err := s.fs.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := s.mkdir(dir); err != nil {
 			return err
 		}
 	}
@@ -199,6 +206,15 @@ func (s *Store) make(path string, f *folder, sub bool) error {
 	}
 	f.device = device(info)
 	return nil
+}
+
+// mkdir makes a directory if it is missing.
+func (s *Store) mkdir(name string) error {
+	err := s.fs.Mkdir(name, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 func (s *Store) touch(name string) error {

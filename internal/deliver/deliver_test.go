@@ -27,6 +27,8 @@ type scene struct {
 	quota  maildir.Quota
 	lookup func(account []byte) (maildir.Mailbox, error) // nil: every account exists
 	log    *slog.Logger
+	// between is called between two deliveries of the same message.
+	between func()
 
 	store *maildir.Store
 	spool *spool.Spool
@@ -43,13 +45,15 @@ type result struct {
 // watched reports what an agent said.
 type watched struct {
 	*Agent
-	done  chan<- result
-	twice *Agent // not nil: delivers everything once more
+	done    chan<- result
+	twice   *Agent // not nil: delivers everything once more
+	between func() // before it does
 }
 
 func (w watched) Deliver(ctx context.Context, job *spool.Job) {
 	w.Agent.Deliver(ctx, job)
 	if w.twice != nil {
+		w.between()
 		w.twice.Deliver(ctx, job)
 	}
 	for _, r := range job.Recipients {
@@ -58,7 +62,7 @@ func (w watched) Deliver(ctx context.Context, job *spool.Job) {
 }
 
 func newScene(t *testing.T) *scene {
-	return &scene{t: t, fs: vfs.Disk{}, dir: t.TempDir()}
+	return &scene{t: t, fs: vfs.Disk{}, dir: t.TempDir(), between: func() {}}
 }
 
 func (s *scene) agent() *Agent {
@@ -78,6 +82,7 @@ func (s *scene) open(twice bool) {
 	s.done = make(chan result, 1000)
 	agent := watched{Agent: s.agent(), done: s.done}
 	if twice {
+		agent.between = s.between
 		agent.twice = s.agent() // newer than the messages only if it is told so
 		agent.twice.started = time.Now().Add(time.Hour)
 	}
@@ -176,6 +181,14 @@ func TestMessagesOfAllSizesArriveWholeAndOnce(t *testing.T) {
 
 func TestRecipientsOfOneMailboxEachGetACopy(t *testing.T) {
 	s := newScene(t)
+	s.between = func() { // a reader has seen all
+		drop, err := s.store.Mailbox(filepath.Join(s.dir, "mail", "alice"), s.quota).OpenMaildrop()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer drop.Close()
+		drop.MarkSeen(slices.Values([]int{0, 1, 2}))
+	}
 	s.open(true)
 	e := to("alice@example.test", "alice+tag@example.test", "alice@example.test", "bob@example.test")
 	e.Recipients[2].Original = []byte("list@example.test")
