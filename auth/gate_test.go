@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -35,6 +36,31 @@ func TestGateKeepsToItsSlotsAndMemory(t *testing.T) {
 	}
 }
 
+func TestGateMakesWaitWhoNeedsMoreMemoryThanIsLeft(t *testing.T) {
+	g := newGate(3, 100)
+	g.enter(60)
+	entered := make(chan bool)
+	go func() { entered <- g.enter(50) }()
+	g.waitFor(1)
+	if g.bytes != 40 || !g.enter(40) {
+		t.Errorf("%d bytes left", g.bytes)
+	}
+	g.leave(60)
+	if !<-entered || g.bytes != 10 {
+		t.Errorf("let in late with %d bytes left", g.bytes)
+	}
+}
+
+// waitFor returns when n wait.
+func (g *gate) waitFor(n int) {
+	for waiting := -1; waiting < n; {
+		runtime.Gosched()
+		g.mu.Lock()
+		waiting = g.waiting
+		g.mu.Unlock()
+	}
+}
+
 func TestGateTurnsAwayWhenTooManyWait(t *testing.T) {
 	g := newGate(1, 100)
 	g.waitingMax = 2
@@ -43,11 +69,7 @@ func TestGateTurnsAwayWhenTooManyWait(t *testing.T) {
 	for range 2 {
 		go func() { entered <- g.enter(1) }()
 	}
-	for waiting := 0; waiting < 2; { // both are in the queue soon
-		g.mu.Lock()
-		waiting = g.waiting
-		g.mu.Unlock()
-	}
+	g.waitFor(2)
 	if g.enter(1) {
 		t.Error("a third may wait")
 	}

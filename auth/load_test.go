@@ -172,16 +172,35 @@ func TestEveryAccountOfALargeFileIsFound(t *testing.T) {
 
 func TestNameThatRunsOnIntoThePasswordIsNotFound(t *testing.T) {
 	var text strings.Builder
-	for i := range 12 { // fills the table, so that every search passes many lines
+	const lines = 23 // fill the table as far as it goes: a search passes many lines
+	for i := range lines {
 		fmt.Fprintf(&text, "u%d:{PLAIN}secret:\n", i)
 	}
-	s := open(t, text.String())
-	for i := range 12 {
-		for _, tail := range []string{":{PLAIN}secret", ":", fmt.Sprintf(":{PLAIN}secret:\nu%d", i+1)} {
-			if _, ok := s.Lookup(fmt.Appendf(nil, "u%d%s", i, tail)); ok {
-				t.Errorf("u%d%s is found", i, tail)
+	o := Options{FS: vfs.Disk{}}
+	o.setDefaults()
+	for range 50 { // each time in another order
+		u, err := parse(&o, "users", text.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range lines {
+			for _, tail := range []string{":{PLAIN}secret", fmt.Sprintf(":{PLAIN}secret:\nu%d", i+1)} {
+				if _, _, ok := u.find(fmt.Appendf(nil, "u%d%s", i, tail)); ok {
+					t.Fatalf("u%d%q is found", i, tail)
+				}
 			}
 		}
+	}
+}
+
+func TestUnchangedFileIsReadOnce(t *testing.T) {
+	s := open(t, "a:{PLAIN}secret\n")
+	for range 10 {
+		s.pass(2 * time.Second)
+		s.want(right, "a", "secret", "")
+	}
+	if n := s.fs.opens.Load(); n != 1 {
+		t.Errorf("read %d times", n)
 	}
 }
 

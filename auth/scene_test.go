@@ -22,10 +22,15 @@ type scene struct {
 	fs   *countingFS
 }
 
-// countingFS counts looks at the file.
+// countingFS counts looks at the file and readings of it.
 type countingFS struct {
 	vfs.Disk
-	stats atomic.Int64
+	stats, opens atomic.Int64
+}
+
+func (c *countingFS) Open(name string) (vfs.File, error) {
+	c.opens.Add(1)
+	return c.Disk.Open(name)
 }
 
 func (c *countingFS) Stat(name string) (fs.FileInfo, error) {

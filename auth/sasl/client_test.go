@@ -96,6 +96,10 @@ func TestScramNamesAndPasswordsOfAllKinds(t *testing.T) {
 			if got := c.run(t, ScramSHA256, &s); got != Done {
 				t.Errorf("%s, %s: %d", name, password, got)
 			}
+			stranger := client{header: "n,,", user: "stranger", password: password}
+			if got := stranger.run(t, ScramSHA256, &s); got != Refused {
+				t.Errorf("a stranger with fake credentials of a password he knows: %d", got)
+			}
 			c.password += "x"
 			if got := c.run(t, ScramSHA256, &s); got != Refused {
 				t.Errorf("%s, %s with an x: %d", name, password, got)
