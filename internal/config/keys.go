@@ -48,7 +48,7 @@ func (c *Config) host() section {
 		{"postmaster", name(&c.Postmaster, "account or address"), "", "the first account of `auth.file`", "The account or address of ours that gets mail for postmaster, and with it for abuse and mailer-daemon, unless the maps send it elsewhere."},
 		{"user", name(&c.User, "user"), "barid", "", "The user to become when started as root, once the ports are open. Empty is to stay root."},
 		{"data.dir", needed{file{&c.Data.Dir, besideFile}}, "/var/lib/barid", "", "The directory of everything that barid writes. Paths below that say so are relative to it; the others are relative to the directory of the configuration file."},
-		{"memory.limit", size(&c.Memory.Limit, 0), "0", "", "How much memory the process should keep within; 0 is no limit. Near it memory is reclaimed harder and new connections are refused for a while."},
+		{"memory.limit", size(&c.Memory.Limit, 0), "0", "", "How much memory the process should keep within; 0 is no limit. Near it memory is reclaimed harder, and half of it is the most that the buffers of connections may take: beyond, connections are closed with a temporary error."},
 	}}
 }
 
