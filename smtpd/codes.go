@@ -23,7 +23,7 @@ func retOf(r smtp.Ret) spool.Ret {
 	switch r {
 	case smtp.RetFull:
 		return spool.RetFull
-	case smtp.RetHeaders:
+	case smtp.RetHdrs:
 		return spool.RetHeaders
 	}
 	return spool.RetUnset

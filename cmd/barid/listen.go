@@ -20,7 +20,7 @@ type endpoint struct {
 
 // sockets opens every address of the configuration, before the program stops
 // being root. On error nothing stays open.
-func sockets(cfg *config.Config) (all []endpoint, err error) {
+func sockets(cfg *config.Config, id *identity) (all []endpoint, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(all)
@@ -45,9 +45,28 @@ func sockets(cfg *config.Config) (all []endpoint, err error) {
 				return all, err
 			}
 			all = append(all, endpoint{s.service, l})
+			if err := admit(s.service, a, id); err != nil {
+				return all, err
+			}
 		}
 	}
 	return all, nil
+}
+
+// admit says who may connect to a unix socket: everybody to those where mail
+// is handed in, only root and the server's user to the control socket.
+func admit(service string, a config.Address, id *identity) error {
+	if a.Network != "unix" {
+		return nil
+	}
+	perm := fs.FileMode(0o666)
+	if service == "control" {
+		perm = 0o600
+	}
+	if err := (vfs.Disk{}).SetMode(a.Address, perm); err != nil {
+		return fmt.Errorf("%s: %w", service, err)
+	}
+	return id.own(a.Address)
 }
 
 func unixAddress(name string) []config.Address {

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/user"
+	osuser "os/user"
 	"strconv"
 	"syscall"
+
+	"barid/internal/vfs"
 )
 
 // identity is the ordinary user that the server runs as.
@@ -21,7 +23,7 @@ func findIdentity(name string) (*identity, error) {
 	if name == "" || os.Geteuid() != 0 {
 		return nil, nil
 	}
-	u, err := user.Lookup(name)
+	u, err := osuser.Lookup(name)
 	if err != nil {
 		return nil, fmt.Errorf("user %s, which the server is to run as: %w; make it with: useradd --system %s", name, err, name)
 	}
@@ -42,6 +44,17 @@ func findIdentity(name string) (*identity, error) {
 		}
 	}
 	return id, nil
+}
+
+// own gives a file that root has made to the user.
+func (id *identity) own(name string) error {
+	if id == nil {
+		return nil
+	}
+	if err := (vfs.Disk{}).SetOwner(name, id.uid, id.gid); err != nil {
+		return fmt.Errorf("giving %s to user %s: %w", name, id.name, err)
+	}
+	return nil
 }
 
 // become gives up root for good, in every thread. The order matters: who is

@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/mail"
 	"os"
-	"os/user"
+	osuser "os/user"
 	"strings"
 	"time"
 )
@@ -136,7 +136,7 @@ func (d draft) text() []byte {
 
 // defaultSender is who runs the program, at the given domain.
 func defaultSender(domain, fullName string) (mail.Address, error) {
-	u, err := user.Current()
+	u, err := osuser.Current()
 	if err != nil {
 		if name := os.Getenv("LOGNAME"); name != "" {
 			return mail.Address{Name: fullName, Address: name + "@" + domain}, nil

@@ -152,7 +152,9 @@ func (s *server) abandon() {
 	}
 	closeAll(s.endpoints)
 	if s.spool != nil {
-		if err := s.spool.Close(); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+		defer cancel()
+		if err := s.spool.Close(ctx); err != nil {
 			s.logger.Error("closing the spool", "error", err)
 		}
 	}

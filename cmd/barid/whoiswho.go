@@ -100,9 +100,9 @@ func routeOptions(cfg *config.Config, accounts *auth.Auth, logger *slog.Logger) 
 	return route.Options{
 		Domains: cfg.Domains, Hostname: cfg.Hostname, Separators: cfg.Map.Separators, Postmaster: cfg.Postmaster,
 		AliasFile: cfg.Map.Alias, VirtualFile: cfg.Map.Virtual, Log: logger,
-		Account: func(name []byte) bool {
-			_, ok := accounts.Lookup(name)
-			return ok
+		Account: func(name []byte) (string, bool) {
+			a, ok := accounts.Lookup(name)
+			return a.Name, ok
 		},
 		FirstAccount: func() string {
 			list, err := auth.ListUsers(vfs.Disk{}, cfg.Auth.File)
