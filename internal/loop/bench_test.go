@@ -83,7 +83,11 @@ func startRival(b *testing.B, kind string, config *tls.Config) string {
 		go netServe(ln, config)
 		return ln.Addr().String()
 	}
-	l, err := New(Options{})
+	return startLoop(b, Options{}, config)
+}
+
+func startLoop(b *testing.B, o Options, config *tls.Config) string {
+	l, err := New(o)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -143,6 +143,8 @@ func (c *Conn) shaken() verdict {
 		return c.endSession(s.failed)
 	}
 	c.ln.handshakes.Add(1)
+	s.wake = nil
+	trimTLS(s.conn)
 	if c.session == nil {
 		return c.open()
 	}

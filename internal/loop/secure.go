@@ -23,6 +23,7 @@ type secure struct {
 	more   bool          // conn may hold more input than was read from it
 	failed error         // of the handshake
 	wake   chan struct{} // something happened during the handshake
+	rest   instant       // when buffers of tls.Conn may be trimmed; 0: nothing to trim
 }
 
 // errWouldBlock is what crypto/tls takes for a passing trouble.
@@ -91,6 +92,7 @@ func (s *secure) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
 // fillTLS decrypts what the socket has.
 func (c *Conn) fillTLS() (bool, error) {
+	c.secure.rest = 0
 	before := c.in.end
 	for len(c.in.data) > c.in.end {
 		n, err := c.secure.conn.Read(c.in.data[c.in.end:])
@@ -135,10 +137,25 @@ func (s *secure) sayGoodbye() {
 	}
 }
 
+// trimAfter is how long a connection is idle before the buffers in its
+// tls.Conn are freed: one that is sending a body fills them again at once.
+const (
+	trimAfter = 10 * time.Second
+	trimOver  = 4 << 10
+)
+
 // park gives back what an idle connection needs not.
 func (s *secure) park(m *memory) {
 	s.early = m.settle(s.early)
 	s.sealed = m.settle(s.sealed)
+	k := &s.c.ln.loop.clock
+	switch {
+	case s.rest == 0 && s.up && tlsSlack(s.conn) > trimOver:
+		s.rest = k.deadline(trimAfter)
+	case s.rest != 0 && k.now() >= s.rest:
+		s.rest = 0
+		trimTLS(s.conn)
+	}
 }
 
 // release gives back all buffers.

@@ -220,5 +220,8 @@ func (c *Conn) nextDue() (due instant, fine bool) {
 	if c.stuck != 0 { // look in now and then, in case memory gets short
 		due = min(due, c.ln.loop.deadline(stuckLook))
 	}
+	if c.secure != nil && c.secure.rest != 0 {
+		due = min(due, c.secure.rest)
+	}
 	return due, false
 }

@@ -207,3 +207,39 @@ func TestHandshakesBeyondTheLimitWaitForTheirTurn(t *testing.T) {
 	c.Conn, c.r = conn, bufio.NewReader(conn)
 	c.want("hello")
 }
+
+func TestIdleTLSConnectionGivesUpTheBuffersOfCryptoTLS(t *testing.T) {
+	if len(tlsBuffers) != 2 {
+		t.Fatalf("found %d of 2 buffers: crypto/tls has changed; see trim.go", len(tlsBuffers))
+	}
+	eachVersion(t, func(t *testing.T, server, client *tls.Config) {
+		opened := make(chan *Conn, 1)
+		s := &scripted{}
+		s.open = func(c *Conn) Wait {
+			opened <- c
+			say(c, "hello\r\n")
+			return WaitInput
+		}
+		srv := serveTest(t, ListenOptions{
+			TLS: server, Implicit: true, Patience: [8]time.Duration{1e6 * time.Hour},
+			New: func(*Conn) Session { return s },
+		})
+		c := srv.dial(t)
+		c.startTLS(client)
+		c.want("hello")
+		line := strings.Repeat("x", 30000)
+		c.send(line + "\r\n")
+		c.want(line)
+		conn, second := <-opened, 0
+		until(t, func() bool {
+			second += 5
+			srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+			srv.mu.Lock()
+			defer srv.mu.Unlock()
+			return conn.state == parked && tlsSlack(conn.secure.conn) <= trimOver
+		})
+		c.send("QUIT\r\n")
+		c.want("bye")
+		c.wantEnd()
+	})
+}
