@@ -8,14 +8,22 @@ import (
 	"barid/internal/dialog"
 )
 
-// TestDialogues plays testdata/*.dlg to the engine in memory. The settings
-// and checks are described in testdata/README.
-func TestDialogues(t *testing.T) {
-	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
-	if err != nil {
-		t.Fatal(err)
+// scripts are those of testdata, which are played to the program as well, and
+// those of testdata/engine. testdata/README describes settings and checks.
+func scripts(t testing.TB) (all []*dialog.Script) {
+	for _, pattern := range []string{"*.dlg", "engine/*.dlg"} {
+		some, err := dialog.Load(os.DirFS("testdata"), pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, some...)
 	}
-	for _, script := range scripts {
+	return all
+}
+
+// TestDialogues plays the scripts to the engine in memory.
+func TestDialogues(t *testing.T) {
+	for _, script := range scripts(t) {
 		t.Run(script.Name, func(t *testing.T) {
 			d, err := newDoor(script.Settings)
 			if err != nil {
@@ -48,11 +56,7 @@ func (d *door) startTLS() error {
 
 // TestDialoguesCutAnywhere plays the input of every script whole and cut.
 func TestDialoguesCutAnywhere(t *testing.T) {
-	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, script := range scripts {
+	for _, script := range scripts(t) {
 		for _, cuts := range [][]byte{{0}, {1}, {2, 0, 6}, {30, 1}, {99}, {255, 254}} {
 			if len(script.Input()) > 10000 && cuts[0] < 99 {
 				continue // a long body octet by octet says no more than a short one

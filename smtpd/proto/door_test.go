@@ -135,6 +135,7 @@ func (d *door) feed(p []byte) (replies []byte, open bool) {
 		case NeedInput:
 			d.reclaim()
 			return replies, true
+		case More:
 		case StartTLS:
 			d.log.WriteString("(StartTLS)\n")
 			if len(d.in) == 0 {
@@ -162,8 +163,11 @@ func (d *door) step() (Next, []byte) {
 	poison(lent)
 	d.in = d.in[n:]
 	checkReplies(d, out)
+	if len(out) > moreMax+2*smtp.LineMax {
+		d.broken("%d octets of replies in one step", len(out))
+	}
 	d.log.Write(out)
-	if next != Ended && next != TakeBody {
+	if next != Ended && next != TakeBody && next != More {
 		lent = bytes.Clone(d.in)
 		if next == StartTLS {
 			lent = nil // octets here are an attack and have their own test

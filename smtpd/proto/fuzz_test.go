@@ -1,7 +1,6 @@
 package proto
 
 import (
-	"os"
 	"testing"
 
 	"barid/internal/dialog"
@@ -25,17 +24,13 @@ var fuzzSettings = [][][2]string{
 // is the same, and the door (see step, serve, commit) finds every promise
 // kept.
 func FuzzCut(f *testing.F) {
-	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for i, s := range scripts {
+	for i, s := range scripts(f) {
 		if input := s.Input(); len(input) < 3000 {
 			f.Add(input, []byte{byte(i), 0, 7}, uint8(i))
 		}
 	}
 	f.Fuzz(func(t *testing.T, input, cuts []byte, which uint8) {
-		if len(input) > 20000 {
+		if len(input) > 4000 {
 			return
 		}
 		settings := fuzzSettings[int(which)%len(fuzzSettings)]

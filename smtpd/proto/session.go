@@ -13,6 +13,10 @@ const (
 	// NeedInput: nothing can be done with the octets given. Octets that were
 	// not consumed come again, with more behind them.
 	NeedInput Next = iota
+	// More: the replies of this call have become many. Nothing has to happen;
+	// call Step again, with the octets that are left. Here the door may wait
+	// until the client has read them.
+	More
 	// AskMail: may this sender (Mail) begin a transaction?
 	AskMail
 	// AskRcpt: is this recipient (Rcpt) welcome?
@@ -156,11 +160,16 @@ func (s *Session) Idle() bool {
 	return s.state.in(idle) && s.asked == NeedInput && !s.is(skipping) && !s.ended
 }
 
+// moreMax is after how many octets of replies Step stops for a moment: a
+// packet full of EHLO would make a hundred packets of replies.
+const moreMax = 4 << 10
+
 // Step consumes a prefix of in, appends replies to out, and says what is
 // needed now. in holds the octets that were not consumed before and what has
 // come since. Commands that were sent together are all answered in one call,
-// until there is a question.
+// until there is a question or too much to say at once.
 func (s *Session) Step(in, out []byte) (n int, o []byte, next Next) {
+	before := len(out)
 	for {
 		switch {
 		case s.state == closed:
@@ -186,6 +195,8 @@ func (s *Session) Step(in, out []byte) (n int, o []byte, next Next) {
 		case s.is(skipping):
 			n += s.skip(in[n:])
 			continue
+		case len(out)-before >= moreMax:
+			return n, out, More
 		}
 		line, used, kind := s.nextLine(in[n:])
 		n += used

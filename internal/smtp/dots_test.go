@@ -1,0 +1,28 @@
+package smtp
+
+import "testing"
+
+func TestEncoderStuffsDotsAndEnds(t *testing.T) {
+	for stored, wire := range map[string]string{
+		"":                ".\r\n",
+		"a\n":             "a\r\n.\r\n",
+		"a":               "a\r\n.\r\n",
+		".\n..\n.a\nb.\n": "..\r\n...\r\n..a\r\nb.\r\n.\r\n",
+		"\n\n":            "\r\n\r\n.\r\n",
+		"a\r\nb\r\n":      "a\r\nb\r\n.\r\n",
+		"a\r":             "a\r\n.\r\n",
+		"\x00.\n":         "\x00.\r\n.\r\n",
+	} {
+		var whole, bytewise BodyEncoder
+		if got := string(whole.End(whole.Append(nil, []byte(stored)))); got != wire {
+			t.Errorf("%q: got %q, want %q", stored, got, wire)
+		}
+		var got []byte
+		for i := range stored {
+			got = bytewise.Append(got, []byte(stored[i:i+1]))
+		}
+		if got = bytewise.End(got); string(got) != wire {
+			t.Errorf("%q byte by byte: got %q, want %q", stored, got, wire)
+		}
+	}
+}
