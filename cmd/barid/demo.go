@@ -39,6 +39,7 @@ var demoSettings = []string{
 	"pop3.listen=127.0.0.1:2110",
 	"pop3s.listen=127.0.0.1:2995",
 	"auth.cleartext=loopback",
+	"smtp.connections-per-address-max=5000",
 	"log.level=warn",
 	"user=",
 }
