@@ -52,6 +52,7 @@ func (d *fastDoor) run(in []byte) {
 		case NeedInput:
 			d.s.Reclaim()
 			return
+		case More:
 		case TakeBody:
 			n, d.body = d.s.TakeBody(in, d.body)
 			in = in[n:]
