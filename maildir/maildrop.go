@@ -143,26 +143,38 @@ func (d *Maildrop) Size(i int) (int64, error) {
 var crlf = []byte("\r\n")
 
 // virtualSize reads a file to its end and returns its size with each LF that
-// has no CR before it counted twice.
+// has no CR before it counted twice, and with the end of its last line when
+// that is missing.
 func virtualSize(r io.Reader, buf []byte) (size int64, err error) {
-	afterCR := false
+	last := byte('\n')
 	for {
 		n, err := r.Read(buf)
 		piece := buf[:n]
 		size += int64(n + bytes.Count(piece, newline) - bytes.Count(piece, crlf))
-		if afterCR && n > 0 && piece[0] == '\n' {
+		if last == '\r' && n > 0 && piece[0] == '\n' {
 			size--
 		}
 		if n > 0 {
-			afterCR = piece[n-1] == '\r'
+			last = piece[n-1]
 		}
 		if err == io.EOF {
-			return size, nil
+			return size + missingEnd(last), nil
 		}
 		if err != nil {
 			return 0, err
 		}
 	}
+}
+
+// missingEnd is how many octets of CRLF are missing after a last octet.
+func missingEnd(last byte) int64 {
+	switch last {
+	case '\n':
+		return 0
+	case '\r':
+		return 1
+	}
+	return 2
 }
 
 // Open opens message i for reading, wherever other programs have renamed it

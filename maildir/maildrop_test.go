@@ -289,3 +289,14 @@ func TestForgottenFilesInTmpAreRemoved(t *testing.T) {
 		t.Errorf("left in tmp: %q", left)
 	}
 }
+
+func TestSizeIsWhatRETRSendsWhateverTheLastLine(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "a\n": 3, "a\r\n": 3, "a": 3, "a\r": 3, "a\nb": 6, "\n": 2, "a\rb\n": 5} {
+		s, dir, _ := newStore(t)
+		write(t, dir+"/new/1.a.h", text)
+		d := open(t, s.Mailbox(dir, Quota{}))
+		if got, err := d.Size(0); err != nil || got != want {
+			t.Errorf("%q: size %d, %v; want %d", text, got, err, want)
+		}
+	}
+}

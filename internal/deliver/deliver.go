@@ -159,6 +159,9 @@ func (w *work) load(job *spool.Job, again bool) error {
 		w.text = message.AppendText(w.text[:0], body)
 		body = w.text
 	}
+	if n := len(body); n > 0 && body[n-1] != '\n' {
+		body = append(body, '\n') // BDAT need not end with a line end, a line in a mailbox does
+	}
 	w.message.Body = body
 	return nil
 }

@@ -218,6 +218,16 @@ func TestBinaryMessageIsStoredAsText(t *testing.T) {
 	}
 }
 
+func TestLastLineGetsItsEnd(t *testing.T) {
+	s := newScene(t)
+	s.open(true)
+	s.outcome("Received: by us\n\nBDAT ended here", to("alice@example.test"))
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	s.expect("alice", front+"Received: by us\n\nBDAT ended here\n")
+}
+
 func TestVanishedAccountFailsAndBrokenLookupWaits(t *testing.T) {
 	s := newScene(t)
 	s.lookup = func(account []byte) (maildir.Mailbox, error) {
