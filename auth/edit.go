@@ -155,7 +155,7 @@ func edit(fsys vfs.FS, file string, change func(u *users) (string, error)) error
 	if err := vfs.WriteAtomic(fsys, file, []byte(text), perm); err != nil {
 		return err
 	}
-	return checkKept(fsys, file, before)
+	return keepOwner(fsys, file, before)
 }
 
 // lockPatience is how long an edit waits for another.
@@ -173,10 +173,18 @@ func waitForLock(fsys vfs.FS, name string) (io.Closer, error) {
 	}
 }
 
-// checkKept sees that the server can still read the file: a new file belongs
-// to whoever wrote it, which matters when that was root.
-func checkKept(fsys vfs.FS, file string, before fs.FileInfo) error {
-	if before == nil {
+// ownable is a file system with owners and modes: vfs.Disk.
+type ownable interface {
+	SetOwner(name string, uid, gid int) error
+	SetMode(name string, perm fs.FileMode) error
+}
+
+// keepOwner gives the new file to the owner of the old one: it belongs to
+// whoever wrote it, which the server cannot read when that was root. A crash
+// before this leaves a server with the accounts that it had.
+func keepOwner(fsys vfs.FS, file string, before fs.FileInfo) error {
+	disk, ok := fsys.(ownable)
+	if before == nil || !ok {
 		return nil
 	}
 	after, err := fsys.Stat(file)
@@ -186,10 +194,12 @@ func checkKept(fsys vfs.FS, file string, before fs.FileInfo) error {
 	was, ok := before.Sys().(*syscall.Stat_t)
 	is, ok2 := after.Sys().(*syscall.Stat_t)
 	if ok && ok2 && (was.Uid != is.Uid || was.Gid != is.Gid) {
-		return fmt.Errorf("%s was changed and has another owner now: run chown %d:%d %s", file, was.Uid, was.Gid, file)
+		if err := disk.SetOwner(file, int(was.Uid), int(was.Gid)); err != nil {
+			return fmt.Errorf("changed, but not given back to its owner: %w", err)
+		}
 	}
 	if before.Mode().Perm() != after.Mode().Perm() {
-		return fmt.Errorf("%s was changed and has another mode now: run chmod %o %s", file, before.Mode().Perm(), file)
+		return disk.SetMode(file, before.Mode().Perm())
 	}
 	return nil
 }

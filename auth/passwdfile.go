@@ -109,6 +109,7 @@ type FileError struct {
 	Text string
 }
 
+// Error is FILE:LINE: what is broken.
 func (e *FileError) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.File, e.Text)

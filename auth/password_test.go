@@ -156,6 +156,34 @@ func TestWrongPasswordsRememberedAreBounded(t *testing.T) {
 	}
 }
 
+// While logins wait for their turn things change: the address is locked out,
+// or the same password is found right for another.
+func TestWaitingLoginsLookAgainBeforeTheyHash(t *testing.T) {
+	s := open(t, "a:"+bcryptSecret+"\n", func(o *Options) { o.HashesMax = 1 })
+	s.gate.enter(0)
+	guess, again := make(chan Class), make(chan Class)
+	wait := func(answer chan Class, password, from string) {
+		_, err := s.Password([]byte("a"), []byte(password), netip.MustParseAddr(from))
+		c, _ := class(t, err)
+		answer <- c
+	}
+	go wait(guess, "guess", "192.0.2.1")
+	for range 2 {
+		go wait(again, "secret", "192.0.2.2")
+	}
+	s.gate.waitFor(3)
+	for range 10 {
+		s.penalties.failed(s.penalties.party("a", netip.MustParseAddr("192.0.2.1")), s.o.Now())
+	}
+	s.gate.leave(0)
+	if got := <-guess; got != LockedOut {
+		t.Errorf("the guess is class %d", got)
+	}
+	if first, second := <-again, <-again; first != right || second != right || s.Stats().Hashed != 1 {
+		t.Errorf("classes %d and %d, %d hashes", first, second, s.Stats().Hashed)
+	}
+}
+
 // Many at once, with the same and with other accounts, while the file
 // changes: for the race detector.
 func TestConcurrentLoginsAndReloads(t *testing.T) {
