@@ -189,7 +189,7 @@ func (c *Config) spool() section {
 	s, q := &c.Spool, &c.Queue
 	return section{"Spool and queue", "The spool keeps what is accepted until it is delivered; the queue says when delivery is tried.", []key{
 		{"spool.dir", needed{file{&s.Dir, inDataDir}}, "spool", "", "Where it is. Relative to `data.dir`. On one file system with the mailboxes, large messages are linked into them and not copied."},
-		{"spool.segment-size", size(&s.SegmentSize, mega), "64M", "", "The size of a segment of the spool's log."},
+		{"spool.segment-size", size(&s.SegmentSize, mega), "16M", "", "The size of a segment of the spool's log."},
 		{"spool.spill-size", size(&s.SpillSize, 4*kilo), "128K", "", "A message larger than this gets a file of its own."},
 		{"spool.reserve", size(&s.Reserve, 0), "32M", "", "Disk space that no message may use up, kept for the queue's own bookkeeping; a message for which there is no room is put off with 452."},
 		{"queue.lifetime", duration(&q.Lifetime, time.Minute), "5d", "", "After how long a message that cannot be delivered is given up (RFC 5321 4.5.4.1 says 4 to 5 days)."},
