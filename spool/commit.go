@@ -317,6 +317,9 @@ func (l *commitLog) fail(cause error) error {
 	l.spool.log.Error("spool: write or sync failed, refusing messages until reopened",
 		"segment", l.active.seq, "durable", l.offset, "err", cause)
 	l.spool.stats.failures.Add(1)
+	l.spool.mu.Lock()
+	l.active.suspect = true
+	l.spool.mu.Unlock()
 	l.mu.Lock()
 	l.refuse = refuse
 	l.mu.Unlock()

@@ -25,7 +25,7 @@ func (s *Spool) damage(file, what string, offset int64) {
 // damageSegment is damage in a segment, which will then not be recycled.
 func (s *Spool) damageSegment(seg *segment, what string, offset int64) {
 	s.mu.Lock()
-	seg.damaged = true
+	seg.suspect = true
 	s.mu.Unlock()
 	s.damage(s.segmentPath(seg.seq), what, offset)
 }

@@ -30,6 +30,7 @@ type Job struct {
 	record   []byte // the record, or its header and head only
 	bodyAt   int64  // offset of the body in the segment
 	bodyCRC  uint32
+	wholes   bool // short records are read with their bodies
 	haveBody bool
 	spill    vfs.File // opened at first use
 }
@@ -115,10 +116,10 @@ const wholeMax = 64 << 10
 
 // load reads the record of the message, of which place and length are set.
 func (j *Job) load() error {
-	j.haveBody = j.length <= wholeMax
+	j.haveBody = j.wholes && j.length <= wholeMax
 	n := j.length
 	if !j.haveBody {
-		n = min(n, 4096)
+		n = min(n, 1024)
 	}
 	if err := j.fill(n); err != nil {
 		return err

@@ -63,7 +63,7 @@ func (l *commitLog) reopen() error {
 	if !needed {
 		return nil
 	}
-	if err := l.begin(); err != nil {
+	if err := l.begin(nil); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -77,16 +77,17 @@ func (l *commitLog) reopen() error {
 }
 
 // begin makes a new active segment and writes its open record, which says
-// where all older ones end.
-func (l *commitLog) begin() error {
+// where all older ones end. The given records stand behind it and become durable
+// before it: as long as it is not there, what it says about older segments does
+// not hold either.
+func (l *commitLog) begin(more []*record) error {
 	before := l.active
 	seg, err := l.spool.newSegment()
 	if err != nil {
 		return err
 	}
 	l.install(seg)
-	l.buffers = l.buffers[:0]
-	if err = l.flush(l.addOpen()); err == nil {
+	if err = l.writeFirst(more); err == nil {
 		return nil
 	}
 	l.active = before
@@ -96,6 +97,28 @@ func (l *commitLog) begin() error {
 	s.mu.Unlock()
 	s.discard(seg.file, s.segmentPath(seg.seq))
 	return err
+}
+
+func (l *commitLog) writeFirst(more []*record) error {
+	l.buffers = l.buffers[:0]
+	open := l.addOpen()
+	if len(more) == 0 {
+		return l.flush(open)
+	}
+	l.buffers = l.buffers[:0]
+	end := open
+	for _, r := range more {
+		r.segment, r.offset = l.active, end
+		end += l.add(r)
+	}
+	if _, err := l.active.file.WriteVAt(l.buffers, open); err != nil {
+		return err
+	}
+	if err := l.active.file.Sync(); err != nil {
+		return err
+	}
+	l.buffers = append(l.buffers[:0], l.open)
+	return l.flush(end)
 }
 
 // removeGarbage removes the bodies of messages that are gone.
@@ -117,7 +140,7 @@ func (s *Spool) freeSegments() error {
 		s.mu.Lock()
 		seg := s.segments[0]
 		dead := len(s.segments) > 1 && seg.live == 0 && seg.pins == 0
-		recycle := dead && !seg.damaged && len(s.spares) < sparesMax
+		recycle := dead && !seg.suspect && len(s.spares) < sparesMax
 		s.mu.Unlock()
 		if !dead {
 			return nil
@@ -188,8 +211,9 @@ func (s *Spool) keepSpare() {
 }
 
 func (s *Spool) makeSpare() error {
-	name := s.path(fmt.Sprintf("%s%016x", sparePrefix, s.takeSequence()))
-	file, err := s.allocated(name)
+	seq := s.takeSequence()
+	raw, name := s.path(fmt.Sprintf("%s%016x", rawPrefix, seq)), s.path(fmt.Sprintf("%s%016x", sparePrefix, seq))
+	file, err := s.allocated(raw)
 	if err != nil {
 		return err
 	}
@@ -201,10 +225,10 @@ func (s *Spool) makeSpare() error {
 		err = file.Sync()
 	}
 	if err == nil {
-		err = s.fs.SyncDir(s.dir)
+		err = s.fs.Rename(raw, name)
 	}
 	if err != nil {
-		s.discard(file, name)
+		s.discard(file, raw)
 		return err
 	}
 	s.mu.Lock()

@@ -318,6 +318,14 @@ func (s *Spool) decideOne(m *message, index uint16, want State, past *entry) {
 // due now, and returns how many messages these are.
 func (s *Spool) Flush(f Filter) (messages int, err error) {
 	f.State = StateDeferred
+	if len(f.Address) == 0 && len(f.Dest) == 0 {
+		for _, id := range s.ids(&f) {
+			if s.flushMessage(id) {
+				messages++
+			}
+		}
+		return messages, nil
+	}
 	for sum, listErr := range s.List(f) {
 		if listErr != nil {
 			err = errors.Join(err, listErr)

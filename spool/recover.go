@@ -21,6 +21,7 @@ type recovery struct {
 	manifest map[uint64]int64 // the newest open record
 	newest   uint64           // its segment
 	order    []*message       // as they came
+	tail     []*record        // to be written again
 }
 
 // load reads what an earlier run left, and begins a new segment.
@@ -36,16 +37,15 @@ func (s *Spool) load() error {
 		return err
 	}
 	for _, seg := range s.segments {
-		if err := r.readSegment(seg); err != nil {
-			return err
-		}
+		r.readSegment(seg)
 	}
 	if err := r.reconcileSpills(); err != nil {
 		return err
 	}
-	if err := s.commits.begin(); err != nil {
+	if err := s.commits.begin(r.tail); err != nil {
 		return err
 	}
+	r.settleTail()
 	for _, m := range r.order {
 		if s.messages[m.id] == m {
 			s.schedule(m)
@@ -65,10 +65,16 @@ func (r *recovery) findFiles() error {
 	for _, d := range list {
 		seq, isSegment := parseSegmentName(d.Name(), segmentPrefix)
 		spareSeq, isSpare := parseSegmentName(d.Name(), sparePrefix)
+		rawSeq, isRaw := parseSegmentName(d.Name(), rawPrefix)
+		r.sequence = max(r.sequence, seq, spareSeq, rawSeq)
+		if isRaw {
+			if err := r.fs.Remove(r.path(d.Name())); err != nil {
+				return err
+			}
+		}
 		if !isSegment && !isSpare {
 			continue
 		}
-		r.sequence = max(r.sequence, seq, spareSeq)
 		file, err := r.fs.OpenWrite(r.path(d.Name()))
 		if err != nil {
 			return err
@@ -166,7 +172,7 @@ func (r *recovery) dropStrangers() error {
 }
 
 // readSegment takes over what the records of a segment say.
-func (r *recovery) readSegment(seg *segment) error {
+func (r *recovery) readSegment(seg *segment) {
 	end, known := r.ends[seg.seq]
 	size := r.sizeOf(seg)
 	if known && end > size {
@@ -176,7 +182,7 @@ func (r *recovery) readSegment(seg *segment) error {
 	if known {
 		sc.limit = min(end, size)
 	}
-	at, closed := int64(0), false
+	at, confirmed, closed := int64(0), int64(0), false
 	for at < sc.limit {
 		h, head, err := sc.record(at)
 		if err == nil {
@@ -184,6 +190,7 @@ func (r *recovery) readSegment(seg *segment) error {
 		}
 		if err == nil {
 			at += h.size()
+			confirmed = max(confirmed, int64(h.durable))
 			closed = h.kind == typeClose
 			continue
 		}
@@ -195,11 +202,56 @@ func (r *recovery) readSegment(seg *segment) error {
 		at, closed = next, false
 	}
 	seg.end = at
-	if known {
-		return nil
+	if !known {
+		seg.end, seg.suspect = confirmed, seg.suspect || !closed
+		r.keepTail(sc, seg, at)
 	}
-	// After a crash of the program alone, what was read may not be durable.
-	return seg.file.Sync()
+}
+
+// keepTail notes what was read behind the place up to which the segment is
+// known to be durable. When the program crashed, or closed after a sync had failed,
+// this may be in the page cache only, where no sync finds it any more. So it is
+// written again.
+func (r *recovery) keepTail(sc *scanner, seg *segment, end int64) {
+	for at := seg.end; at < end; {
+		h, head, err := sc.record(at)
+		if err != nil {
+			at = sc.nextHeader(at + alignment)
+			continue
+		}
+		if h.kind == typeMessage || h.kind == typeOutcomes {
+			t := &record{kind: h.kind, head: make([]byte, headerSize, int(h.size()))}
+			t.head = append(t.head, head...)
+			for rest, p := int64(h.bodyLen), at+headerSize+int64(h.headLen); rest > 0; {
+				piece := sc.peek(p, int(min(rest, scanChunk)))
+				t.body = append(t.body, piece...)
+				p += int64(len(piece))
+				rest -= int64(len(piece))
+			}
+			t.seal()
+			r.tail = append(r.tail, t)
+		}
+		at += h.size()
+	}
+}
+
+// settleTail notes where the records of the tail lie now.
+func (r *recovery) settleTail() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.tail {
+		if t.kind == typeOutcomes {
+			r.entriesDurable(t)
+			continue
+		}
+		var h messageHead
+		if _, err := parseHeadFixed(t.head[headerSize:], &h); err != nil {
+			panic("spool: a message in the tail has no head")
+		}
+		if m := r.messages[h.id]; m != nil {
+			r.relocate(m, t.segment, t.offset, uint32(t.size()))
+		}
+	}
 }
 
 // apply takes over one record.

@@ -16,6 +16,7 @@ import (
 const (
 	segmentPrefix = "seg-"
 	sparePrefix   = "spare-"
+	rawPrefix     = "raw-" // a spare that is being made
 )
 
 // segment is one file of the log.
@@ -28,7 +29,7 @@ type segment struct {
 	live      int   // messages whose record is here
 	liveBytes int64 // of these records
 	pins      int   // readers that need the file
-	damaged   bool  // never recycled
+	suspect   bool  // damaged, or a write or sync of it failed: never recycled
 	gone      bool  // has lost its name; the directory must still be synced
 	recycled  bool  // it is a spare now
 }

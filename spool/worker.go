@@ -9,7 +9,7 @@ import (
 // runWorker delivers one message after the other.
 func (s *Spool) runWorker(q *agentQueue) {
 	defer s.workers.Done()
-	job := &Job{spool: s}
+	job := &Job{spool: s, wholes: true}
 	for s.takeJob(q, job) {
 		err := job.load()
 		if err == nil {
