@@ -80,3 +80,25 @@ func TestGateTurnsAwayWhenTooManyWait(t *testing.T) {
 		}
 	}
 }
+
+func TestGateGivesGarbageBackWhenNobodyComputes(t *testing.T) {
+	g := newGate(2, 100<<20)
+	times := 0
+	g.giveBack = func() { times++ }
+	for _, step := range []struct {
+		do   func()
+		want int
+	}{
+		{func() {}, 0},
+		{func() { g.enter(1 << 20); g.leave(1 << 20) }, 0}, // not worth it
+		{func() { g.enter(20 << 20) }, 0},
+		{func() { g.enter(1 << 20); g.leave(20 << 20) }, 0}, // the other still computes
+		{func() { g.leave(1 << 20) }, 1},
+		{func() {}, 1},
+	} {
+		step.do()
+		if g.tidy(); times != step.want {
+			t.Fatalf("given back %d times, want %d", times, step.want)
+		}
+	}
+}
