@@ -110,6 +110,7 @@ type Auth struct {
 	looked    atomic.Int64 // when the file was last looked at, Unix nanoseconds
 	reloading sync.Mutex   // held while rereading
 	tried     stamp        // of the last reading, good or broken; under reloading
+	complaint string       // the last error of rereading, said once; under reloading
 	digests   *digester
 	penalties *penalties
 	gate      *gate

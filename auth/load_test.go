@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -112,6 +114,27 @@ func TestBrokenNewFileKeepsTheOldAccounts(t *testing.T) {
 	s.write("a:{PLAIN}good\n")
 	s.pass(2 * time.Second)
 	s.want(right, "a", "good", "")
+}
+
+func TestLogSaysOnceWhatIsWrongAndWhere(t *testing.T) {
+	var log bytes.Buffer
+	s := open(t, "a:{PLAIN}secret\n", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	s.write("a:{PLAIN}secret\nb\n")
+	for range 5 {
+		s.pass(2 * time.Second)
+		s.want(right, "a", "secret", "")
+	}
+	if err := os.Remove(s.file); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		s.pass(2 * time.Second)
+		s.want(right, "a", "secret", "")
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], s.file+":2: no ':' after the user name") || !strings.Contains(lines[1], "no such file") {
+		t.Errorf("logged\n%s", log.String())
+	}
 }
 
 func TestCacheSurvivesAChangeOfOtherLines(t *testing.T) {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"sync/atomic"
@@ -87,9 +88,11 @@ func (a *Auth) current(now time.Time) *users {
 		return a.users.Load()
 	}
 	defer a.reloading.Unlock()
-	if err := a.reread(); err != nil {
+	err := a.reread()
+	if err != nil && err.Error() != a.complaint {
 		a.o.Log.Error("accounts not reread, the old ones stay", "error", err)
 	}
+	a.complaint = fmt.Sprint(err)
 	return a.users.Load()
 }
 
