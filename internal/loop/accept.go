@@ -2,9 +2,15 @@ package loop
 
 import (
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// Package syscall rather than x/sys/unix accepts here, and reads and writes
+// elsewhere: unix.Accept4 asks for the protocol of each socket with another
+// system call, and the race detector knows that what is sent through package
+// syscall happens before what is received through it.
 
 // acceptMax is how many connections are accepted before others get a turn.
 const acceptMax = 64
@@ -16,8 +22,8 @@ func (li *Listener) accept() verdict {
 		if li.loop.stopping.Load() {
 			return done
 		}
-		fd, sa, err := unix.Accept4(int(li.conn.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		if err == unix.EMFILE || err == unix.ENFILE {
+		fd, sa, err := syscall.Accept4(int(li.conn.fd), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
+		if err == syscall.EMFILE || err == syscall.ENFILE {
 			if err = li.loop.refuseOne(int(li.conn.fd)); err == nil {
 				li.accepted.Add(1)
 				li.refused.Add(1)
@@ -27,9 +33,10 @@ func (li *Listener) accept() verdict {
 		switch err {
 		case nil:
 			li.admit(int32(fd), sa)
-		case unix.EAGAIN:
+		case syscall.EAGAIN:
 			return done
-		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EBADF, unix.EINVAL, unix.ENOTSOCK:
+		case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+			syscall.EBADF, syscall.EINVAL, syscall.ENOTSOCK:
 			return li.rest(err)
 		default: // EINTR, ECONNABORTED, and what the network had for the new socket
 		}
@@ -56,7 +63,7 @@ func (l *Loop) refuseOne(listener int) error {
 		unix.Close(l.reserve)
 		l.reserve = -1
 	}
-	fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	fd, _, err := syscall.Accept4(listener, syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
 	if err == nil {
 		unix.Close(fd)
 	}
@@ -74,7 +81,7 @@ func (l *Loop) openReserve() {
 }
 
 // admit makes a connection of an accepted descriptor.
-func (li *Listener) admit(fd int32, sa unix.Sockaddr) {
+func (li *Listener) admit(fd int32, sa syscall.Sockaddr) {
 	li.accepted.Add(1)
 	l := li.loop
 	c := &Conn{ln: li, fd: fd, remote: addrPortOf(sa), phase: phaseNew, class: 1}
@@ -86,16 +93,15 @@ func (li *Listener) admit(fd int32, sa unix.Sockaddr) {
 		return
 	}
 	l.enter(c)
-	c.pending |= evOpen
 	l.push(c)
 }
 
 // addrPortOf converts; unix addresses become the zero AddrPort.
-func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
+func addrPortOf(sa syscall.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
 	}
 	return netip.AddrPort{}

@@ -22,7 +22,7 @@ func (c *Conn) endSession(why error) verdict {
 
 // flushLast sends the last output, then says good-bye to the client.
 func (c *Conn) flushLast() verdict {
-	stuck := c.stuck
+	until := c.stuck
 	if err := c.flush(); err != nil {
 		return c.finish(err)
 	}
@@ -33,7 +33,7 @@ func (c *Conn) flushLast() verdict {
 		}
 	}
 	if c.Queued() > 0 {
-		c.stuck = stuck // a little progress does not buy more time
+		c.stuck = until // progress does not buy more time
 		return c.park()
 	}
 	return c.startLinger()
@@ -43,12 +43,9 @@ func (c *Conn) flushLast() verdict {
 // is still sending: closing a socket with unread input sends a reset, which
 // can destroy the last reply before the client has read it.
 func (c *Conn) startLinger() verdict {
-	if c.hungUp {
-		return c.finish(nil)
-	}
 	unread := c.in.unread()
 	c.release()
-	if unread == 0 {
+	if unread == 0 || c.hungUp {
 		if more, open := c.discard(); !more || !open {
 			return c.finish(nil)
 		}

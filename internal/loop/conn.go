@@ -3,6 +3,7 @@ package loop
 import (
 	"crypto/tls"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,7 @@ type Conn struct {
 	counted    bool    // among the open connections of its listener
 	worker     *worker // who runs it now; nil while parked
 	patience   instant // when the client's patience ends
+	owed       int32   // what must be sent before stuck, of the output queued when it was set
 	stuck      instant // when unsent output is given up; 0 with none
 	pause      instant // when WaitPause is over
 
@@ -80,7 +82,7 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	if c.rare != nil && c.rare.local.IsValid() {
 		return c.rare.local
 	}
-	sa, err := unix.Getsockname(int(c.fd))
+	sa, err := syscall.Getsockname(int(c.fd))
 	if err != nil {
 		return netip.AddrPort{}
 	}

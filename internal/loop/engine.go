@@ -34,7 +34,8 @@ type Loop struct {
 	processors chan struct{} // tokens for computing a handshake
 	shaking    int           // handshake goroutines; guarded by mu
 	shakingMax int
-	waiting    []*Conn // for a handshake goroutine; guarded by mu
+	waiting    []*Conn     // for a handshake goroutine; guarded by mu
+	crowded    atomic.Bool // there were some at the last tick
 
 	reserveMu sync.Mutex
 	reserve   int // a descriptor for the moment when there are no more
@@ -47,7 +48,7 @@ func New(o Options) (*Loop, error) {
 		l.log = slog.Default()
 	}
 	if l.memoryMax <= 0 {
-		l.memoryMax = 64 << 20
+		l.memoryMax = 256 << 20
 	}
 	if l.shakingMax <= 0 {
 		l.shakingMax = 256
@@ -163,9 +164,28 @@ func (l *Loop) onTick(now instant) {
 			l.callWorker()
 		}
 	}
+	l.hurryHandshakes()
 	l.shrink()
+	if l.relieve() {
+		l.log.Warn("a session has run for a second without Conn.Blocking")
+	}
 	l.mu.Unlock()
 	clear(due)
+}
+
+// hurryHandshakes has the handshakes that wait for their clients look whether
+// they are keeping others waiting. mu is held.
+func (l *Loop) hurryHandshakes() {
+	crowded := len(l.waiting) > 0
+	l.crowded.Store(crowded)
+	if !crowded {
+		return
+	}
+	for _, c := range l.table {
+		if c != nil && c.state == shaking {
+			l.mark(c, evStop)
+		}
+	}
 }
 
 // overBudget says whether too much memory is lent.

@@ -3,6 +3,7 @@ package loop
 import (
 	"crypto/tls"
 	"os"
+	"time"
 )
 
 // A handshake is a dialogue inside crypto/tls that cannot be left and
@@ -10,6 +11,10 @@ import (
 // Options.HandshakesMax bounds how many there are at a time, and a token per
 // processor bounds how many of these compute: a flood of handshakes delays
 // other handshakes, not the conversations that run.
+
+// crowdedTime is how long a handshake may take while others wait for their
+// turn: clients that fall silent amid it cannot keep everybody else out.
+const crowdedTime = 3 * time.Second
 
 // startTLS begins TLS, on request of the Session or on an implicit listener.
 func (c *Conn) startTLS() verdict {
@@ -73,7 +78,6 @@ func (l *Loop) shakeHands(c *Conn) {
 		c.secure.handshake()
 		<-l.processors
 		l.mu.Lock()
-		c.pending |= evTLS
 		l.push(c)
 		l.callWorker()
 		c = nil
@@ -93,6 +97,7 @@ func (s *secure) handshake() {
 		s.failed = os.ErrDeadlineExceeded
 		return
 	}
+	s.begun = s.c.ln.loop.now()
 	s.conn = tls.Server(s, s.c.ln.opts.TLS)
 	s.failed = s.conn.Handshake()
 	s.up = s.failed == nil
@@ -109,7 +114,7 @@ func (s *secure) await() error {
 	defer func() { l.processors <- struct{}{} }()
 	for !s.c.readable {
 		<-s.wake
-		if s.c.overdue() {
+		if s.c.overdue() || l.crowded.Load() && l.now() >= s.begun.add(crowdedTime) {
 			return os.ErrDeadlineExceeded
 		}
 		if err := s.collect(); err != nil {

@@ -114,7 +114,7 @@ type Options struct {
 	// When all are blocked, nothing else runs. 0: 1024.
 	WorkersMax int
 	// MemoryMax bounds the bytes of lent buffers of parked connections.
-	// 0: 64 MiB.
+	// 0: 256 MiB.
 	MemoryMax int64
 	// HandshakesMax bounds the TLS handshakes that are under way; more wait
 	// for their turn. 0: 256.

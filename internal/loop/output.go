@@ -18,11 +18,11 @@ func (c *Conn) flush() error {
 	} else {
 		err = c.writeSocket(c.out)
 	}
-	switch {
-	case c.Queued() == 0:
+	switch n := c.Queued(); {
+	case n == 0:
 		c.stuck = 0
-	case c.stuck == 0:
-		c.stuck = c.ln.loop.deadline(c.ln.opts.WriteTimeout)
+	case c.stuck == 0 || c.owed <= 0: // all that was queued then has been sent
+		c.stuck, c.owed = c.ln.loop.deadline(c.ln.opts.WriteTimeout), int32(n)
 	}
 	return err
 }
@@ -40,6 +40,7 @@ func (c *Conn) writeSocket(b *buffer) error {
 		return err
 	}
 	b.consume(max(n, 0))
+	c.owed -= int32(max(n, 0))
 	if b.unread() > 0 {
 		return c.awaitRoom()
 	}

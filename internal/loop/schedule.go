@@ -25,10 +25,7 @@ const (
 	evWrite                     // room for output
 	evHangup                    // the peer shut down its side, or an error
 	evTimer                     // the time in Conn.timer has come
-	evOpen                      // new
-	evTLS                       // the handshake is over
 	evStop                      // the loop shuts down
-	evAgain                     // the Session wants another turn
 )
 
 // verdict is what a run of a connection ended with.
@@ -58,6 +55,9 @@ type schedule struct {
 	runningMax  int
 	workersMax  int
 	polling     bool
+	served      uint64 // how often a connection was taken from the queue
+	servedThen  uint64 // at the tick before
+	extra       int    // by how much runningMax was raised
 	closed      bool
 	exited      sync.WaitGroup
 	startWorker func() // starts a goroutine; called with mu held
@@ -112,6 +112,7 @@ func (s *schedule) pop() *Conn {
 	}
 	c.next = nil
 	c.state = running
+	s.served++
 	return c
 }
 
@@ -172,10 +173,7 @@ func (l *schedule) settle(c *Conn, v verdict) {
 	if v == givenAway || c.state == gone {
 		return
 	}
-	if v == again {
-		c.pending |= evAgain
-	}
-	if c.pending != 0 {
+	if v == again || c.pending != 0 {
 		l.push(c)
 		return
 	}
@@ -213,6 +211,29 @@ func (l *Loop) nextReady(w *worker) *Conn {
 		}
 	}
 }
+
+// relieve is called at every tick. When all running workers have been at
+// their sessions since the tick before, these should have called
+// Conn.Blocking; that they did not must not hold up everybody else for longer.
+// It reports whether it had to allow one more worker. mu is held.
+func (s *schedule) relieve() bool {
+	stalled := s.served == s.servedThen && !s.polling && s.running >= s.runningMax
+	s.servedThen = s.served
+	switch {
+	case stalled && s.extra < extraMax:
+		s.extra++
+		s.runningMax++
+		s.callWorker()
+		return true
+	case !stalled && s.extra > 0:
+		s.extra--
+		s.runningMax--
+	}
+	return false
+}
+
+// extraMax is how many sessions that block unannounced are made up for.
+const extraMax = 64
 
 // shrink ends some of the workers that have nothing to do: those that were
 // started because others were blocked. mu is held.

@@ -22,6 +22,7 @@ type secure struct {
 	sealed *buffer       // what tls.Conn wrote and the socket has not taken
 	more   bool          // conn may hold more input than was read from it
 	failed error         // of the handshake
+	begun  instant       // when the handshake began
 	wake   chan struct{} // something happened during the handshake
 	rest   instant       // when buffers of tls.Conn may be trimmed; 0: nothing to trim
 }
@@ -97,7 +98,7 @@ func (c *Conn) fillTLS() (bool, error) {
 	for len(c.in.data) > c.in.end {
 		n, err := c.secure.conn.Read(c.in.data[c.in.end:])
 		c.in.end += n
-		if err == errWouldBlock {
+		if err == errWouldBlock || n > 0 && c.in.end < len(c.in.data) && c.secure.drained() {
 			c.secure.more = false
 			return c.in.end > before, nil
 		}
@@ -110,6 +111,12 @@ func (c *Conn) fillTLS() (bool, error) {
 	}
 	c.secure.more = true
 	return true, nil
+}
+
+// drained says that the next Read of conn would certainly find nothing, which
+// saves it.
+func (s *secure) drained() bool {
+	return !s.c.readable && s.early.unread() == 0 && tlsRawEmpty(s.conn)
 }
 
 // flushTLS encrypts and sends. Nothing is encrypted while earlier output has

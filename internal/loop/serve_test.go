@@ -352,3 +352,75 @@ func TestSlowReaderGetsEverythingAndCostsBoundedMemory(t *testing.T) {
 		}
 	}
 }
+
+func TestSessionsThatBlockUnannouncedDoNotStopTheLoop(t *testing.T) {
+	release := make(chan struct{})
+	s := &scripted{line: func(c *Conn, line string) Wait {
+		if line == "hog" {
+			<-release
+		}
+		say(c, line+"\r\n")
+		return WaitInput
+	}}
+	srv := serveTestLoop(t, Options{Workers: 1, Log: slog.New(slog.DiscardHandler)}, one(s))
+	hog, other := srv.dial(t), srv.dial(t)
+	hog.want("hello")
+	other.want("hello")
+	hog.send("hog\r\n")
+	until(t, func() bool {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		return srv.running == 1
+	})
+	other.send("other\r\n")
+	for second := range 3 {
+		srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+	}
+	other.want("other")
+	close(release)
+	hog.want("hog")
+}
+
+func TestReaderThatMakesProgressIsNotCutOff(t *testing.T) {
+	const pieces = 40
+	sent := 0
+	s := &scripted{line: func(c *Conn, line string) Wait {
+		c.SetOut(append(c.OutRoom(64<<10), bytes.Repeat([]byte("x"), 64<<10)...))
+		if sent++; sent < pieces {
+			return WaitInput // with more queued than has been sent
+		}
+		return WaitClose
+	}}
+	o := one(s)
+	o.WriteTimeout, o.HighWater = time.Minute, 10<<20
+	o.Patience[0] = 1e6 * time.Hour
+	srv := serveTest(t, o)
+	c := srv.dial(t)
+	c.Conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+	c.want("hello")
+	c.send(strings.Repeat("more\r\n", pieces))
+	got := 0
+	for second := 0; got < pieces*64<<10; second += 20 {
+		n, err := io.CopyN(io.Discard, c.r, 60<<10)
+		if got += int(n); err != nil && got < pieces*64<<10 {
+			t.Fatalf("%v after %d octets", err, got)
+		}
+		if got < (pieces-8)*64<<10 { // the end of the connection has a limit of its own
+			srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+		}
+	}
+}
+
+func TestClientThatHasClosedGetsTheLastReplyThoughItSentMore(t *testing.T) {
+	srv := serveTest(t, ListenOptions{})
+	for range 20 {
+		c := srv.dial(t)
+		c.want("hello")
+		go func() {
+			io.WriteString(c.Conn, "QUIT\r\n"+strings.Repeat("unread\r\n", 20000))
+			c.Conn.(*net.TCPConn).CloseWrite()
+		}()
+		c.want("bye")
+		c.wantEnd()
+	}
+}

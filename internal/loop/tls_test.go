@@ -243,3 +243,25 @@ func TestIdleTLSConnectionGivesUpTheBuffersOfCryptoTLS(t *testing.T) {
 		c.wantEnd()
 	})
 }
+
+func TestSilentHandshakesMakeWayForThoseThatWait(t *testing.T) {
+	server, client := testTLS(t)
+	srv := serveTestLoop(t, Options{HandshakesMax: 1}, ListenOptions{TLS: server, Implicit: true})
+	silent := srv.dial(t)
+	silent.send("\x16\x03\x01\x02\x00")
+	until(t, func() bool { return srv.shakingNow() == 1 })
+	c := srv.dial(t)
+	go func() {
+		for second := range 10 {
+			until(t, func() bool {
+				srv.mu.Lock()
+				defer srv.mu.Unlock()
+				return len(srv.waiting) == 1 || srv.ln.handshakes.Load() == 1
+			})
+			srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+		}
+	}()
+	c.startTLS(client)
+	c.want("hello")
+	silent.wantGone()
+}

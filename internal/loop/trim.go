@@ -48,3 +48,11 @@ func tlsSlack(c *tls.Conn) (n int) {
 	}
 	return n
 }
+
+// tlsRawEmpty says whether c has certainly nothing left of what it read.
+func tlsRawEmpty(c *tls.Conn) bool {
+	if len(tlsBuffers) == 0 {
+		return false
+	}
+	return (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), tlsBuffers[0])).Len() == 0
+}
