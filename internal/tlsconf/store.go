@@ -153,6 +153,10 @@ type Use struct {
 	// ALPN protocols, such as "imap" or "pop3" (RFC 7301). Clients that offer
 	// others only are refused, those that offer none are not.
 	ALPN []string
+	// MinVersion is the lowest version that is spoken, as package crypto/tls
+	// numbers them. TLS 1.2 is the floor, also when it is 0: RFC 8996 ends
+	// what came before.
+	MinVersion uint16
 }
 
 // Config gives a server configuration that always uses the current
@@ -163,7 +167,7 @@ func (s *Store) Config(u Use) *tls.Config {
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return s.current.Load().choose(hello), nil
 		},
-		MinVersion:             tls.VersionTLS12,
+		MinVersion:             max(u.MinVersion, tls.VersionTLS12),
 		SessionTicketsDisabled: !u.Tickets,
 		NextProtos:             u.ALPN,
 		// Mail is bulk or small; the slow start of record sizes is for web pages.

@@ -224,13 +224,25 @@ func TestWarningsTellOfExpiryAndOpenKeys(t *testing.T) {
 	}
 }
 
-func TestOldVersionsAreRefused(t *testing.T) {
+func TestVersionsBelowTheLeastAreRefused(t *testing.T) {
 	s := open(t, pairFor(t, t.TempDir(), "a", "mx.example.test"))
-	_, _, err := connect(t, s.Config(Use{}), &tls.Config{
-		InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
-	})
-	if err == nil {
-		t.Error("TLS 1.1 was accepted")
+	for _, v := range []struct {
+		least, client uint16
+		ok            bool
+	}{
+		{0, tls.VersionTLS11, false},
+		{0, tls.VersionTLS12, true},
+		{tls.VersionTLS10, tls.VersionTLS11, false},
+		{tls.VersionTLS12, tls.VersionTLS12, true},
+		{tls.VersionTLS13, tls.VersionTLS12, false},
+		{tls.VersionTLS13, tls.VersionTLS13, true},
+	} {
+		_, _, err := connect(t, s.Config(Use{MinVersion: v.least}), &tls.Config{
+			InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: v.client,
+		})
+		if (err == nil) != v.ok {
+			t.Errorf("least %s, client %s: %v", tls.VersionName(v.least), tls.VersionName(v.client), err)
+		}
 	}
 }
 
