@@ -24,6 +24,9 @@ was opened, after -settle, and again after each has sent one NOOP (-noop) and
 -settle has passed. The connections come from many loopback addresses, so that
 a limit per address and the number of ports do not matter.
 
+Measure a server that was just started: one that had work before has free
+memory in its process already, and connections then seem to cost nothing.
+
 The memory of sockets in the kernel is not part of any process; it is reported
 for the whole machine (slab).`
 

@@ -9,7 +9,7 @@ import (
 )
 
 // baridPeer is the barid binary under test, doing what postfixPeer does: one
-// mailbox in a Maildir, no TLS, the log in a file.
+// mailbox in a Maildir, no TLS, the log in a file, each message logged.
 type baridPeer struct {
 	binary  string
 	address string
@@ -19,9 +19,18 @@ type baridPeer struct {
 const baridConf = `hostname = barid.test
 domains = example.test
 data.dir = {dir}/barid
-mail.dir = {dir}/mail
-users.file = {dir}/users
+auth.file = {dir}/users
+log.file = {dir}/barid.log
+user =
+
 smtp.listen = {address}
+submission.listen =
+pop3.listen =
+
+# Out of its way: all connections come from one address, and each may carry as
+# many messages as there are.
+smtp.connections-per-address-max = 5000
+smtp.commands-max = 0
 `
 
 func (p *baridPeer) name() string { return "barid" }
@@ -32,7 +41,9 @@ func (p *baridPeer) durability() string {
 
 func (p *baridPeer) addr() string { return p.address }
 
-func (p *baridPeer) mailbox() string { return filepath.Join(p.dir, "mail", "example.test", "alice") }
+func (p *baridPeer) mailbox() string {
+	return filepath.Join(p.dir, "barid", "mail", "example.test", "alice")
+}
 
 // version asks the binary.
 func (p *baridPeer) version(ctx context.Context) (string, error) {

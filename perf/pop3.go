@@ -192,10 +192,12 @@ func (p *pop3Plan) session(ctx context.Context, user string, t *pop3Tally) error
 
 // pop3Conn is one connection.
 type pop3Conn struct {
-	conn net.Conn
-	in   *bufio.Reader
-	out  []byte
-	err  error
+	conn     net.Conn
+	in       *bufio.Reader
+	out      []byte
+	patience time.Duration
+	renewed  time.Time // when the deadline was set last
+	err      error     // the first failure to write
 }
 
 func (p *pop3Plan) dial(ctx context.Context) (*pop3Conn, error) {
@@ -204,7 +206,7 @@ func (p *pop3Plan) dial(ctx context.Context) (*pop3Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &pop3Conn{conn: conn}
+	c := &pop3Conn{conn: conn, patience: p.patience}
 	if p.security == implicitTLS {
 		c.conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 	}
@@ -223,9 +225,6 @@ func (p *pop3Plan) dial(ctx context.Context) (*pop3Conn, error) {
 
 // login authenticates and returns how many messages STAT promises.
 func (c *pop3Conn) login(p *pop3Plan, user string) (count int, err error) {
-	if err := c.conn.SetDeadline(time.Now().Add(p.patience)); err != nil {
-		return 0, err
-	}
 	if _, err := c.command("USER " + user + "\r\n"); err != nil {
 		return 0, err
 	}
@@ -254,15 +253,24 @@ func (c *pop3Conn) retrieve(number int) {
 	c.out = append(c.out, "\r\n"...)
 }
 
+// flush sends what has gathered. A failure is kept for the next reply.
 func (c *pop3Conn) flush() {
 	if len(c.out) == 0 {
 		return
 	}
+	if now := time.Now(); now.Sub(c.renewed) > time.Second {
+		c.renewed = now
+		c.keep(c.conn.SetDeadline(now.Add(c.patience)))
+	}
 	_, err := c.conn.Write(c.out)
+	c.keep(err)
+	c.out = c.out[:0]
+}
+
+func (c *pop3Conn) keep(err error) {
 	if c.err == nil {
 		c.err = err
 	}
-	c.out = c.out[:0]
 }
 
 // status reads a status line, which must begin with +OK.
