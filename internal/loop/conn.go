@@ -18,28 +18,28 @@ type Conn struct {
 	remote  netip.AddrPort
 	key     netip.Addr // under which the listener counts it, if it does so per address
 	rare    *rare      // what most connections do not have
-	secure  *secure    // TLS state; nil while plain
-	in, out *buffer    // lent; nil while there is nothing unread or unsent
-	fd      int32
-	seen    int32 // how much of the unread input the Session has been shown
 
 	// Owned by the goroutine that runs the connection.
+	secure     *secure // TLS; nil while plain
+	in, out    *buffer // lent; nil while there is nothing unread or unsent
+	worker     *worker // who runs it now
+	patience   instant // when the client's patience ends
+	stuck      instant // when unsent output is given up; 0 with none
+	pause      instant // when WaitPause is over
+	owed       int32   // what must be sent before stuck, of the output queued when it was set
+	seen       int32   // how much of the unread input the Session has been shown
+	discarded  int32   // while lingering
+	fd         int32
 	phase      phase
 	wait       Wait
+	class      int8 // size of the next input buffer
 	readable   bool // the socket may have something to read
 	hungUp     bool // the peer has shut down its side, or the connection failed
 	blocked    bool // EPOLLOUT is awaited
 	watched    bool // the descriptor is in the epoll set
 	watchedOut bool // with EPOLLOUT
-	class      int8 // size of the next input buffer
-	discarded  int32
-	busy       bool
-	counted    bool    // among the open connections of its listener
-	worker     *worker // who runs it now; nil while parked
-	patience   instant // when the client's patience ends
-	owed       int32   // what must be sent before stuck, of the output queued when it was set
-	stuck      instant // when unsent output is given up; 0 with none
-	pause      instant // when WaitPause is over
+	busy       bool // SetBusy
+	counted    bool // among the open connections of its listener
 
 	// Guarded by Loop.mu.
 	state   state

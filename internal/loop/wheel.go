@@ -26,7 +26,6 @@ type timer struct {
 	due        atomic.Int64 // instant; when to wake the connection
 	slotted    atomic.Int64 // instant at which its slot comes up; 0: in no slot
 	wheel      *wheel       // the one it is in; guarded by clock.wheelMu, as below
-	index      int32
 	next, prev *Conn
 }
 
@@ -124,19 +123,21 @@ func (k *clock) forget(c *Conn) {
 	k.wheelMu.Unlock()
 }
 
+// slot is the list of what comes up at the given time.
+func (w *wheel) slot(at instant) **Conn { return &w.slots[at/w.step%instant(len(w.slots))] }
+
 // insert puts c into the slot for due. A deadline is never early: the slot
 // comes up at the first step boundary not before it.
 func (w *wheel) insert(c *Conn, due instant) {
 	steps := (due - w.at + w.step - 1) / w.step
 	steps = min(max(steps, 1), instant(len(w.slots)-1))
 	when := w.at + steps*w.step
-	t := &c.timer
-	t.wheel, t.index = w, int32(when/w.step%instant(len(w.slots)))
-	t.prev, t.next = nil, w.slots[t.index]
+	t, slot := &c.timer, w.slot(when)
+	t.wheel, t.prev, t.next = w, nil, *slot
 	if t.next != nil {
 		t.next.timer.prev = c
 	}
-	w.slots[t.index] = c
+	*slot = c
 	w.count++
 	t.slotted.Store(int64(when))
 }
@@ -150,7 +151,7 @@ func (k *clock) remove(c *Conn) {
 	if t.prev != nil {
 		t.prev.timer.next = t.next
 	} else {
-		t.wheel.slots[t.index] = t.next
+		*t.wheel.slot(instant(t.slotted.Load())) = t.next
 	}
 	if t.next != nil {
 		t.next.timer.prev = t.prev
@@ -178,7 +179,7 @@ func (k *clock) advance(now instant) []*Conn {
 func (k *clock) turn(w *wheel, now instant) {
 	for w.at+w.step <= now {
 		w.at += w.step
-		c := w.slots[w.at/w.step%instant(len(w.slots))]
+		c := *w.slot(w.at)
 		for c != nil {
 			next := c.timer.next
 			k.remove(c) // before due is read: see wakeAt
