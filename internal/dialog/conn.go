@@ -107,10 +107,10 @@ func NewNet(conn net.Conn, config *tls.Config, patience time.Duration) *Net {
 // Send writes to the server. That the server has gone is not an error here:
 // the script says with END whether it expects that.
 func (n *Net) Send(p []byte) error {
-	if err := n.conn.SetWriteDeadline(time.Now().Add(n.patience)); err != nil {
-		return err
+	err := n.conn.SetWriteDeadline(time.Now().Add(n.patience))
+	if err == nil {
+		_, err = n.conn.Write(p)
 	}
-	_, err := n.conn.Write(p)
 	if gone(err) {
 		return nil
 	}
@@ -119,8 +119,8 @@ func (n *Net) Send(p []byte) error {
 
 // Line waits for a line of the server.
 func (n *Net) Line() ([]byte, error) {
-	if err := n.conn.SetReadDeadline(time.Now().Add(n.patience)); err != nil {
-		return nil, err
+	if err := n.conn.SetReadDeadline(time.Now().Add(n.patience)); err != nil && !gone(err) {
+		return nil, err // but what a server said before it closed is still to be read
 	}
 	line, err := n.in.ReadSlice('\n')
 	if gone(err) && len(line) == 0 {
@@ -135,7 +135,7 @@ func (n *Net) Line() ([]byte, error) {
 // gone reports whether the error says that the other side has closed, in any
 // of the ways in which TCP and TLS say it.
 func gone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 

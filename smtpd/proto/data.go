@@ -75,7 +75,6 @@ func (s *Session) bdat(arg smtp.Text, out []byte) []byte {
 	}
 	first := !s.is(chunked)
 	s.set(chunked)
-	s.clear(lastChunk)
 	if c.last {
 		s.set(lastChunk)
 	}

@@ -23,9 +23,17 @@ const (
 // scan looks at the next octets of the decoded body.
 func (h *headerScan) scan(p []byte) {
 	for len(p) > 0 && !h.over {
-		if p[0] == '\n' && (h.at == 0 || h.at == emptyCR) {
+		switch {
+		case p[0] == '\n' && (h.at == 0 || h.at == emptyCR):
 			h.over = true
 			return
+		case p[0] == '\r' && h.at == 0:
+			h.at = emptyCR
+			p = p[1:]
+			continue
+		case h.at == emptyCR: // but the line goes on
+			h.at = notReceived
+			h.octets++
 		}
 		p = h.name(p)
 		i := bytes.IndexByte(p, '\n')
@@ -41,10 +49,6 @@ func (h *headerScan) scan(p []byte) {
 
 // name compares the start of a line with receivedName, as far as both go.
 func (h *headerScan) name(p []byte) (rest []byte) {
-	if h.at == 0 && p[0] == '\r' {
-		h.at = emptyCR
-		return p[1:]
-	}
 	for len(p) > 0 && h.at >= 0 && p[0] != '\n' {
 		if lower(p[0]) != receivedName[h.at] {
 			h.at = notReceived

@@ -18,7 +18,6 @@ func (s *Session) mail(arg smtp.Text, out []byte) []byte {
 	if !good {
 		return s.refuse(out, badSender)
 	}
-	s.t.reset()
 	s.t.Mail.ReturnPath = s.t.keepMailbox(path)
 	r := s.params(arg, (*Session).mailParam)
 	if r == none && path.NonASCII && !s.t.Mail.UTF8 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"barid/internal/dialog"
 	"barid/internal/smtp"
 )
 
@@ -66,10 +67,10 @@ func TestRefusalAtDataEndsTheTransaction(t *testing.T) {
 	}
 }
 
-// drive steps a session by hand, without the policy of the test's door.
+// drive steps a session by hand, without the policy of the test's door, until
+// it cannot go on or wants something unusual.
 func drive(s *Session, in string) (out string, next Next) {
-	rest := []byte(in)
-	for {
+	for rest := []byte(in); ; {
 		n, o, next := s.Step(rest, nil)
 		out += string(o)
 		rest = rest[n:]
@@ -82,6 +83,23 @@ func drive(s *Session, in string) (out string, next Next) {
 		case Ended, More:
 		default:
 			return out, next
+		}
+	}
+}
+
+// driveTo drives until a question and returns what has not been consumed.
+func driveTo(s *Session, in string, question Next) (rest []byte, next Next) {
+	for rest = []byte(in); ; {
+		n, _, next := s.Step(rest, nil)
+		rest = rest[n:]
+		switch {
+		case next == question || next == NeedInput || next == Close:
+			return rest, next
+		case next == TakeBody:
+			n, _ = s.TakeBody(rest, nil)
+			rest = rest[n:]
+		case next != Ended:
+			s.Answer(Answer{Verdict: Accept}, nil)
 		}
 	}
 }
@@ -115,36 +133,25 @@ func TestLMTPAnswersEachRecipientForItself(t *testing.T) {
 }
 
 func TestFinalAnswersCloseTheSession(t *testing.T) {
-	for _, code := range []int{421, 521} {
-		for _, input := range []string{
-			"EHLO x\r\nMAIL FROM:<a@b.example>\r\n", "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<a@c.example>\r\n",
-			"EHLO x\r\n" + envelope + "DATA\r\n", "EHLO x\r\n" + envelope + "BDAT 3\r\nabc", "EHLO x\r\n" + envelope + "DATA\r\n.\r\n",
-		} {
+	for input, question := range map[string]Next{
+		"EHLO x\r\nMAIL FROM:<a@b.example>\r\n":          AskMail,
+		"EHLO x\r\n" + envelope:                          AskRcpt,
+		"EHLO x\r\n" + envelope + "DATA\r\n":             AskData,
+		"EHLO x\r\n" + envelope + "BDAT 3\r\nabc":        AskData,
+		"EHLO x\r\n" + envelope + "BDAT 3 LAST\r\na\r\n": Commit,
+		"EHLO x\r\n" + envelope + "DATA\r\n.\r\nNOOP":    Commit,
+	} {
+		for _, code := range []int{421, 521} {
 			s := newSession(Options{})
-			final := Answer{Verdict: Refuse, Reply: smtp.Reply{Code: code, Status: smtp.Status{uint16(code / 100), 7, 0}, Text: "Enough"}}
-			rest := []byte(input)
-			var out []byte
-			var next Next
-			for want := strings.Count(input, "\n") - 1; ; {
-				var n int
-				n, out, next = s.Step(rest, nil)
-				rest = rest[n:]
-				if next == Close || next == NeedInput {
-					break
-				}
-				if next == TakeBody {
-					n, _ = s.TakeBody(rest, nil)
-					rest = rest[n:]
-				} else if next >= AskMail && next <= Commit {
-					a := Answer{Verdict: Accept}
-					if want--; want <= 0 && len(rest) == 0 || strings.HasPrefix(string(rest), "abc") {
-						a = final
-					}
-					out = s.Answer(a, nil)
-				}
+			rest, next := driveTo(s, input, question)
+			if next != question {
+				t.Fatalf("%q led to %d, not %d", input, next, question)
 			}
-			if next != Close {
-				t.Errorf("%q: %d did not close the session, last %q", input, code, out)
+			final := smtp.Reply{Code: code, Status: smtp.Status{uint16(code / 100), 7, 0}, Text: "Enough"}
+			out := s.Answer(Answer{Verdict: Refuse, Reply: final}, nil)
+			n, more, next := s.Step(rest, nil)
+			if string(out)+string(more) != string(final.Append(nil)) || n != 0 || next != Close {
+				t.Errorf("%q: %d was answered with %q and %q, %d", input, code, out, more, next)
 			}
 		}
 	}
@@ -273,6 +280,7 @@ func TestProtocolNames(t *testing.T) {
 	}{
 		{MX, "HELO", false, false, "", "SMTP"},
 		{MX, "EHLO", false, false, "", "ESMTP"},
+		{MX, "EHLO x\r\nHELO", true, true, "", "SMTP"},
 		{MX, "EHLO", true, false, "", "ESMTPS"},
 		{MX, "EHLO", false, true, "", "ESMTPA"},
 		{Submission, "EHLO", true, true, "", "ESMTPSA"},
@@ -308,15 +316,154 @@ func TestPasswordsAreWiped(t *testing.T) {
 
 func TestXClientAttributes(t *testing.T) {
 	s := newSession(Options{Trust: XClient | XForward})
-	_, next := drive(s, "XCLIENT name=a+2Eb ADDR=IPV6:2001:db8::1 PORT=[Unavailable] LOGIN=al+0Aice HELO=[TEMPUNAVAIL]\r\n")
+	_, next := drive(s, "XCLIENT name=a+2Eb ADDR=IPV6:2001:db8::1 PORT=[Unavailable] LOGIN=al+0Ai+20c+7Fe HELO=[TEMPUNAVAIL] \r\n")
 	c := s.Client()
 	if next != AskXClient || string(c.Name) != "a.b" || string(c.Addr) != "IPV6:2001:db8::1" || c.Port == nil || len(c.Port) > 0 ||
-		string(c.Login) != "al?ice" || c.Helo == nil || len(c.Helo) > 0 || c.Proto != nil {
+		string(c.Login) != "al?i c?e" || c.Helo == nil || len(c.Helo) > 0 || c.Proto != nil {
 		t.Errorf("asked %d about %q", next, c)
 	}
 	out := s.Answer(Answer{Verdict: Refuse, Reply: smtp.Reply{Code: 550, Status: smtp.Status{5, 7, 0}, Text: "Not for you"}}, nil)
 	if string(out) != "550 5.7.0 Not for you\r\n" {
 		t.Errorf("got %q", out)
+	}
+}
+
+func TestXClientForgetsTheLogin(t *testing.T) {
+	s := newSession(Options{Trust: XClient})
+	s.SetAuthenticated(true)
+	drive(s, "EHLO x\r\nXCLIENT ADDR=192.0.2.1\r\n")
+	s.Answer(Answer{Verdict: Accept}, nil)
+	if s.Authenticated() || len(s.Helo()) > 0 || s.Protocol() != "SMTP" {
+		t.Errorf("it still knows %q, %s, authenticated %v", s.Helo(), s.Protocol(), s.Authenticated())
+	}
+}
+
+func TestMechanismOfTLSInTheClear(t *testing.T) {
+	s := newSession(Options{Mechanisms: []string{"SCRAM-SHA-256"}, MechanismsTLS: []string{"PLAIN", "SCRAM-SHA-256"}})
+	for input, code := range map[string]string{"AUTH PLAIN x\r\n": "538", "AUTH LOGIN\r\n": "504"} {
+		drive(s, "EHLO x\r\n")
+		if out, _ := drive(s, input); out[:3] != code {
+			t.Errorf("%q: %q", input, out)
+		}
+	}
+	if _, next := drive(s, "AUTH scram-sha-256\r\n"); next != AskAuth || s.Auth().Mechanism != "SCRAM-SHA-256" || s.Auth().Response != nil {
+		t.Errorf("asked %d about %+v", next, s.Auth())
+	}
+}
+
+func TestMailAuthParameter(t *testing.T) {
+	for value, want := range map[string]string{"<>": "<>", "e+2Bmc2@example.com": "e+mc2@example.com", "a+2": "refused", "": "refused"} {
+		s := newSession(Options{Mechanisms: []string{"PLAIN"}})
+		drive(s, "EHLO x\r\n")
+		got := "refused"
+		if _, _, next := s.Step([]byte("MAIL FROM:<a@b.example> AUTH="+value+"\r\n"), nil); next == AskMail {
+			got = string(s.Mail().Auth)
+		}
+		if got != want {
+			t.Errorf("AUTH=%s: %s", value, got)
+		}
+	}
+}
+
+func TestLimitsNamesOnlyThoseThatAre(t *testing.T) {
+	s := newSession(Options{RcptMax: 7})
+	if out, _ := drive(s, "EHLO x\r\n"); !strings.Contains(out, "250-LIMITS RCPTMAX=7\r\n") {
+		t.Errorf("%q", out)
+	}
+	s = newSession(Options{})
+	if out, _ := drive(s, "EHLO x\r\n"); strings.Contains(out, "LIMITS") {
+		t.Errorf("%q", out)
+	}
+}
+
+func TestRecipientsOfADomainCountOnce(t *testing.T) {
+	s := newSession(Options{RcptDomainMax: 2})
+	out, _ := drive(s, "EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@X>\r\nRCPT TO:<c@x>\r\nRCPT TO:<d@y>\r\nRCPT TO:<d@z>\r\nRCPT TO:<e@Y>\r\n")
+	if !strings.HasSuffix(out, strings.Repeat("250 2.1.5 Ok\r\n", 4)+refusalText(tooManyDomains)+"250 2.1.5 Ok\r\n") {
+		t.Errorf("%q", out)
+	}
+}
+
+func refusalText(r refusal) string { return string(refusals[r].Append(nil)) }
+
+func TestLineLimitIsExact(t *testing.T) {
+	for length, want := range map[int]string{commandMax: "250 2.0.0 Ok\r\n", commandMax + 1: refusalText(lineTooLong)} {
+		input := "NOOP" + strings.Repeat("x", length-len("NOOP\r\n")) + "\r\n"
+		input = strings.Replace(input, "x", " ", 1)
+		for _, pieces := range [][]string{{input}, {input[:length-1], input[length-1:]}, {input[:length-2], input[length-2:]}} {
+			s := newSession(Options{})
+			var got string
+			var left []byte
+			for _, p := range pieces {
+				left = append(left, p...)
+				n, out, _ := s.Step(left, nil)
+				left = left[n:]
+				got += string(out)
+			}
+			if got != want || len(left) > 0 {
+				t.Errorf("a line of %d octets in %d pieces: %q, %d left", length, len(pieces), got, len(left))
+			}
+		}
+	}
+}
+
+func TestOverlongLineCutAnywhere(t *testing.T) {
+	long := strings.Repeat("x", commandMax)
+	for line, want := range map[string]string{
+		long + "\r\nNOOP\r\n":        refusalText(lineTooLong) + "250 2.0.0 Ok\r\n",
+		long + "yyy\r\nNOOP\r\n":     refusalText(lineTooLong) + "250 2.0.0 Ok\r\n",
+		long + "\rNOOP\r\nNOOP\r\n":  refusalText(badLineEnd) + "(Close)\n",
+		long + "y\rNOOP\r\nNOOP\r\n": refusalText(badLineEnd) + "(Close)\n",
+		long + "\nNOOP\r\n":          refusalText(badLineEnd) + "(Close)\n",
+		long + "\r":                  "",
+	} {
+		for _, cuts := range [][]byte{{0}, {1}, {6}, {254}} {
+			dialog.CutEqual(t, []byte(line), cuts, func(pieces [][]byte) string {
+				got := play(t, nil, pieces)
+				if _, got, _ = strings.Cut(got, "\n"); got != want {
+					t.Errorf("...%q: %q", line[commandMax:], got)
+				}
+				return got
+			})
+		}
+	}
+}
+
+func TestLoopIsSeenInAnyChunk(t *testing.T) {
+	d := testDoor(t, [2]string{"received-max", "1"})
+	input := "EHLO x\r\n" + envelope + "BDAT 26\r\nReceived: x\r\nReceived: x\r\nBDAT 6\r\nQUIT\r\nRSET\r\n"
+	if got := said(t, d, input); got != "250 250 250 554 503 250" || d.open {
+		t.Errorf("got %s; a transaction is open: %v", got, d.open)
+	}
+}
+
+func TestResetBeginsAnew(t *testing.T) {
+	s := newSession(Options{})
+	drive(s, "EHLO x\r\n"+envelope)
+	s.Reset(&Options{Hostname: "other"})
+	if len(s.Helo()) > 0 || s.InTransaction() || len(s.Transaction().Recipients) > 0 || string(s.Greet(nil)) != "220 other ESMTP\r\n" {
+		t.Errorf("it still knows %q and %d recipients", s.Helo(), len(s.Transaction().Recipients))
+	}
+}
+
+func TestHeaderScan(t *testing.T) {
+	for text, want := range map[string]headerScan{
+		"Received: a\nreceived:b\n\nReceived: c\n": {octets: 23, received: 2, over: true},
+		"A: b\r\nRECEIVED: x\r\n\r\nReceived: c":   {octets: 19, received: 1, over: true, at: emptyCR},
+		"Receive\nX-Received: a\n received:\n":     {octets: 8 + 14 + 11},
+		"\nReceived: a\n":                          {over: true},
+		"Received":                                 {octets: 8, at: 8},
+		"\rX\nReceived: x\n":                       {octets: 15, received: 1},
+		"Received\x1a x\n":                         {octets: 12},
+	} {
+		var whole, cut headerScan
+		whole.scan([]byte(text))
+		for i := range text {
+			cut.scan([]byte(text[i : i+1]))
+		}
+		if whole != want || cut != want {
+			t.Errorf("%q: %+v, cut %+v", text, whole, cut)
+		}
 	}
 }
 

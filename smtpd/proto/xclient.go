@@ -74,7 +74,6 @@ func (s *Session) attributes(needs Trust, q Next, arg smtp.Text, out []byte) []b
 	if s.opts.Trust&needs == 0 {
 		return s.refuse(out, notTrusted)
 	}
-	s.t.reset()
 	if !s.parseAttributes(q, arg) {
 		s.t.reset()
 		return s.refuse(out, badArguments)
