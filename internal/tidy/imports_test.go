@@ -36,6 +36,7 @@ var house = map[string]place{
 	"internal/message": {level: format},
 	"internal/proxy":   {level: format},
 	"auth/sasl":        {level: format},
+	"dnsres/wire":      {level: format},
 
 	"smtpd/proto": {level: engine},
 	"pop3d/proto": {level: engine},
@@ -46,6 +47,8 @@ var house = map[string]place{
 	"spool":            {level: resource},
 	"maildir":          {level: resource},
 	"auth":             {level: resource},
+	"dnsres":           {level: resource},
+	"dnsres/dnstest":   {level: resource},
 
 	"smtpd":            {level: agent},
 	"pop3d":            {level: agent},
