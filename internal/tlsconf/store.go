@@ -154,8 +154,7 @@ type Use struct {
 	// others only are refused, those that offer none are not.
 	ALPN []string
 	// MinVersion is the lowest version that is spoken, as package crypto/tls
-	// numbers them. TLS 1.2 is the floor, also when it is 0: RFC 8996 ends
-	// what came before.
+	// numbers them. TLS 1.2 is the floor, also when it is 0.
 	MinVersion uint16
 }
 
