@@ -44,3 +44,22 @@ func TestClassesHaveTheMembersOfTheRFC(t *testing.T) {
 		}
 	}
 }
+
+func TestEqualFoldFoldsASCIIOnly(t *testing.T) {
+	if !EqualFold("azAZ09[{", []byte("AZaz09[{")) {
+		t.Error("letters of another case are not equal")
+	}
+	for _, other := range []string{"az", "azAZ09[[", "bzAZ09[{", "\xc1zAZ09[{"} {
+		if EqualFold("azAZ09[{", other) {
+			t.Errorf("%q is equal", other)
+		}
+	}
+}
+
+func TestIsGraphic(t *testing.T) {
+	for text, want := range map[string]bool{"a!~": true, "": true, "a b": false, " ": false, "a\x7f": false, "\x1f": false, "\x80": false} {
+		if IsGraphic([]byte(text)) != want {
+			t.Errorf("%q is not %v", text, want)
+		}
+	}
+}

@@ -108,8 +108,8 @@ func TestParams(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "12 x": 12, "007": 7, "9223372036854775807": 1<<63 - 1, "9223372036854775808": 1<<63 - 1, "99999999999999999999": 1<<63 - 1} {
 		rest := Text(text)
-		if n, ok := rest.Number(20); !ok || n != want {
-			t.Errorf("%s: got %d, %v", text, n, ok)
+		if n, ok := rest.Number(20); !ok || n != want || len(rest) > 0 && string(rest) != " x" {
+			t.Errorf("%s: got %d, %v, rest %q", text, n, ok, rest)
 		}
 	}
 	for _, text := range []string{"", "-1", "x", "123456789012345678901"} {
@@ -154,8 +154,10 @@ func TestDSNValues(t *testing.T) {
 			t.Errorf("NOTIFY=%s was taken", text)
 		}
 	}
-	if r, ok := ParseRet([]byte("hdrs")); !ok || r != RetHdrs {
-		t.Error("RET=hdrs")
+	for text, want := range map[string]Ret{"hdrs": RetHdrs, "FULL": RetFull, "some": RetUnset, "": RetUnset} {
+		if r, ok := ParseRet([]byte(text)); r != want || ok != (want != RetUnset) {
+			t.Errorf("RET=%s: %v, %v", text, r, ok)
+		}
 	}
 	for text, want := range map[string]bool{"rfc822;a+2Bb@c": true, "rfc822;": true, "utf-8;jøran@x": true, ";a": false, "rfc822": false, "rfc822;a+zz": false, "rfc822;jøran": false} {
 		if IsORcpt([]byte(text)) != want {
@@ -164,6 +166,23 @@ func TestDSNValues(t *testing.T) {
 	}
 	if IsORcpt([]byte("rfc822;" + strings.Repeat("a", ORcptMax))) {
 		t.Error("an ORCPT over 500 characters was taken")
+	}
+}
+
+func TestWordsAndSpaces(t *testing.T) {
+	rest := Text("MAIL  from:x ")
+	word := rest.Word()
+	p := Param{Keyword: word}
+	if !p.Is("mail") || p.Is("mai") || !rest.Spaces() || rest.Spaces() || !rest.Literal("FROM:") || rest.Literal("xx") || string(rest.Word()) != "x" || rest.Empty() {
+		t.Errorf("left %q", rest)
+	}
+}
+
+func TestFindControl(t *testing.T) {
+	for line, want := range map[string]int{"": -1, "a \x80~": -1, "a\x00": 1, "\x7f": 0, "ab\tc": 2} {
+		if got := FindControl([]byte(line)); got != want {
+			t.Errorf("%q: %d", line, got)
+		}
 	}
 }
 

@@ -69,8 +69,5 @@ func (r Reply) appendLine(dst []byte, separator byte, text string, detail []byte
 	return append(dst, "\r\n"...)
 }
 
-// Positive reports whether the reply says yes (2xx) or go on (3xx).
-func (r Reply) Positive() bool { return r.Code >= 200 && r.Code < 400 }
-
 // Permanent reports whether trying again is pointless (5xx).
 func (r Reply) Permanent() bool { return r.Code >= 500 }

@@ -133,37 +133,36 @@ func (s *Session) offerAuth(out []byte) []byte {
 	return append(out, "\r\n"...)
 }
 
-// protocols are the values of WITH in a Received field, by what is true:
-// 1 authenticated, 2 TLS. (RFC 3848, RFC 6531 4.3)
-var (
-	protocolsSMTP = [4]string{"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"}
-	protocolsLMTP = [4]string{"LMTP", "LMTPA", "LMTPS", "LMTPSA"}
-	protocolsUTF8 = [4]string{"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"}
-	protocolsULTP = [4]string{"UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"}
-)
+// protocols are the values of WITH in a Received field: a row for each
+// dialect, a column for what is true, 1 authenticated and 2 TLS. (RFC 3848,
+// RFC 6531 4.3)
+var protocols = [...][4]string{
+	{"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"},
+	{"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"},
+	{"LMTP", "LMTPA", "LMTPS", "LMTPSA"},
+	{"UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"},
+}
 
 // Protocol is the name of the protocol in use, for the WITH clause of a
 // Received field.
 func (s *Session) Protocol() string {
-	i := 0
+	if !s.is(esmtp) {
+		return "SMTP"
+	}
+	row, column := 0, 0
+	if s.t != nil && s.t.Mail.UTF8 {
+		row |= 1
+	}
+	if s.opts.Mode == LMTP {
+		row |= 2
+	}
 	if s.is(authenticated) {
-		i |= 1
+		column |= 1
 	}
 	if s.is(secure) {
-		i |= 2
+		column |= 2
 	}
-	international := s.t != nil && s.t.Mail.UTF8
-	switch {
-	case !s.is(esmtp):
-		return "SMTP"
-	case s.opts.Mode == LMTP && international:
-		return protocolsULTP[i]
-	case s.opts.Mode == LMTP:
-		return protocolsLMTP[i]
-	case international:
-		return protocolsUTF8[i]
-	}
-	return protocolsSMTP[i]
+	return protocols[row][column]
 }
 
 // rset is RSET: the transaction is given up. (RFC 5321 4.1.1.5)

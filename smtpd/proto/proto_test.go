@@ -446,6 +446,35 @@ func TestResetBeginsAnew(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotOfferedIsNotUnderstood(t *testing.T) {
+	s := newSession(Options{Hostname: "mx", Banner: "at your service"})
+	s.opts.Offer = 0
+	if got := string(s.Greet(nil)); got != "220 mx ESMTP at your service\r\n" {
+		t.Errorf("greeting %q", got)
+	}
+	out, _ := drive(s, "EHLO x\r\n")
+	if want := "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 0\r\n250 ENHANCEDSTATUSCODES\r\n"; out != want {
+		t.Errorf("offered %q", out)
+	}
+	for _, c := range [][2]string{
+		{"MAIL FROM:<a@b.example> SMTPUTF8\r\n", "555"}, {"MAIL FROM:<a@b.example> RET=FULL\r\n", "555"},
+		{"MAIL FROM:<a@b.example> ENVID=x\r\n", "555"}, {"MAIL FROM:<a@b.example> BODY=BINARYMIME\r\n", "501"},
+		{"MAIL FROM:<a@b.example> BODY=7bit SIZE=99999999999\r\n", "250"},
+		{"RCPT TO:<a@b.example> NOTIFY=NEVER\r\n", "555"}, {"RCPT TO:<a@b.example> ORCPT=rfc822;a\r\n", "555"}, {"RCPT TO:<a@b.example>\r\n", "250"},
+		{"BDAT 6 LAST\r\nQUIT\r\n", "502"}, {"STARTTLS\r\n", "502"}, {"AUTH PLAIN\r\n", "502"}, {"XCLIENT ADDR=::1\r\n", "550"},
+	} {
+		if out, _ := drive(s, c[0]); len(out) < 3 || out[:3] != c[1] || strings.Count(out, "\n") != 1 {
+			t.Errorf("%q: %q", c[0], out)
+		}
+	}
+	if s.Errors() != 10 {
+		t.Errorf("%d errors were counted", s.Errors())
+	}
+	if s.Release() == nil || s.Transaction() != nil {
+		t.Error("the memory was not released")
+	}
+}
+
 func TestHeaderScan(t *testing.T) {
 	for text, want := range map[string]headerScan{
 		"Received: a\nreceived:b\n\nReceived: c\n": {octets: 23, received: 2, over: true},

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"slices"
-
-	"barid/internal/smtp"
-)
+import "barid/internal/smtp"
 
 // A Client is what XCLIENT or XFORWARD says about another client. A nil
 // attribute was not sent; one that is empty but not nil is [UNAVAILABLE] or
@@ -41,17 +37,12 @@ func (c *Client) attribute(name []byte, q Next) *[]byte {
 		{"IDENT", AskXForward, &c.Ident},
 		{"SOURCE", AskXForward, &c.Source},
 	}
-	i := slices.IndexFunc(places[:], func(p struct {
-		name  string
-		only  Next
-		place *[]byte
-	}) bool {
-		return smtp.EqualFold(p.name, name) && (p.only == NeedInput || p.only == q)
-	})
-	if i < 0 {
-		return nil
+	for _, p := range places {
+		if smtp.EqualFold(p.name, name) && (p.only == NeedInput || p.only == q) {
+			return p.place
+		}
 	}
-	return places[i].place
+	return nil
 }
 
 // xclient is XCLIENT: a trusted client speaks for another, and the session
