@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -222,7 +223,11 @@ func (w *world) decide(s *Spool) {
 func undelivered(s *Spool, id ID) (indices []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, r := range s.messages[id].recipients() {
+	m := s.messages[id]
+	if m == nil {
+		return nil
+	}
+	for i, r := range m.recipients() {
 		if r.state != StateDelivered && !r.state.final() {
 			indices = append(indices, i)
 		}
@@ -299,6 +304,12 @@ func (w *world) judge(t *testing.T, what string) {
 		t.Errorf("%s: %v", what, err)
 	}
 	w.mu.Unlock()
+	bodies, _ := w.fsys.ReadDir("/spool/spill")
+	for _, d := range bodies {
+		if id, err := ParseID(d.Name()); err != nil || s.pin(&Job{spool: s}, id, &Summary{}) != nil {
+			t.Errorf("%s: the body %s belongs to no message", what, d.Name())
+		}
+	}
 	if st := s.Stats(); st.Damaged != 0 {
 		t.Errorf("%s: a power cut passed for damage: %+v", what, st)
 	}
@@ -341,6 +352,80 @@ func TestNothingAnsweredIsLostInALongLifeWithPowerCuts(t *testing.T) {
 		w.calm = true
 		w.judge(t, fmt.Sprintf("seed %d", seed))
 	}
+}
+
+func TestRecoveryCanBeCutAnywhere(t *testing.T) {
+	for seed := range uint64(12) {
+		w := newWorld(seed)
+		w.fsys.CutAfter(60 + int(seed)*17)
+		w.work(8)
+		w.powerCut()
+		image, clock, durable := w.fsys, w.clock.Now(), w.durable
+		for cut := 0; ; cut++ {
+			// Each cut is a world of its own.
+			w.fsys, w.clock.now, w.durable, w.calm = image.Crash(), clock, maps.Clone(durable), true
+			w.fsys.CutAfter(cut)
+			if s, err := w.open(); err == nil {
+				settleDown(s)
+				_ = s.Close(context.Background())
+			}
+			if w.fsys.Changes() < cut {
+				break
+			}
+			w.powerCut()
+			w.judge(t, fmt.Sprintf("seed %d, recovery cut after %d", seed, cut))
+		}
+	}
+}
+
+func TestFreedSegmentsNeverComeBackWithoutTheirEnd(t *testing.T) {
+	fsys := crash.New(1)
+	a := newAgent()
+	a.deliver = func(_ *Job, r *JobRecipient) Outcome {
+		if string(r.Address) == "stays@example.test" {
+			return Outcome{Kind: Deferred, RetryAfter: time.Hour}
+		}
+		return Outcome{Kind: Delivered}
+	}
+	s := open(t, options(fsys, a))
+	stays, err := submit(s, []byte("x"), envelope("stays@example.test"))
+	must(t, err)
+	for i := range 60 {
+		_, err := submit(s, text(4000, i), envelope("alice@example.test"))
+		must(t, err)
+		if i%10 == 9 { // the entries shall be in many segments too
+			settleDown(s)
+			must(t, s.Checkpoint())
+		}
+	}
+	if n := s.Stats().Segments; n < 4 {
+		t.Fatalf("only %d segments", n)
+	}
+	must(t, s.Delete(stays)) // now all are freed at once
+	untilFreed(s)
+	for range 40 {
+		a := newAgent()
+		again := open(t, options(fsys.Crash(), a))
+		settleDown(again)
+		if len(a.got) > 0 {
+			t.Fatalf("delivered again: %v", a.got[0])
+		}
+		closeSpool(t, again)
+	}
+	closeSpool(t, s)
+}
+
+func TestHalfMadeSparesAreRemovedAtStart(t *testing.T) {
+	fsys := crash.New(1)
+	closeSpool(t, open(t, options(fsys, newAgent())))
+	f, err := fsys.Create("/spool/raw-0000000000000001", 0o600)
+	must(t, err)
+	must(t, f.Close())
+	s := open(t, options(fsys, newAgent()))
+	if _, err := fsys.Stat(f.Name()); err == nil {
+		t.Errorf("still there")
+	}
+	closeSpool(t, s)
 }
 
 func TestSpoolSurvivesTheFailureOfAnyOperation(t *testing.T) {

@@ -266,6 +266,30 @@ func TestQueueComesBackAfterClose(t *testing.T) {
 	closeSpool(t, s)
 }
 
+func TestIDsGrowAcrossRestartsWhateverTheClockSays(t *testing.T) {
+	fsys := crash.New(1)
+	c := newClock()
+	o := options(fsys, newAgent())
+	o.Now = c.Now
+	last := ID(0)
+	for range 5 {
+		s := open(t, o)
+		id, err := submit(s, []byte("x"), envelope("alice@example.test"))
+		must(t, err)
+		if id <= last {
+			t.Errorf("%v after %v", id, last)
+		}
+		last = id
+		settleDown(s)
+		must(t, s.Checkpoint())
+		closeSpool(t, s)
+		s = open(t, o) // now the message is in no segment any more
+		untilFreed(s)
+		closeSpool(t, s)
+		c.advance(-time.Hour)
+	}
+}
+
 func TestDeferredRecipientIsTriedWhenDueAndOnlyThen(t *testing.T) {
 	c := newClock()
 	a := newAgent()
