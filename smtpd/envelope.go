@@ -2,7 +2,6 @@ package smtpd
 
 import (
 	"bytes"
-	"slices"
 
 	"barid/internal/loop"
 	"barid/internal/route"
@@ -11,62 +10,11 @@ import (
 	"barid/spool"
 )
 
-// transaction is the memory of one mail transaction: the engine's, and what
-// the door makes of it. It is lent from a pool; its memory is kept from use
-// to use.
-type transaction struct {
-	engine   proto.Transaction
-	targets  route.Targets
-	envelope spool.Envelope // Recipients keeps its memory
-	names    []byte         // what the envelope's slices point into, where the engine has no copy
-	writer   *spool.Writer  // from AskData to the end; nil otherwise
-	id       spool.ID
-	idText   [16]byte
-	verdict  proto.Answer // what became of the message, once the engine has asked
-	stride   int64        // octets of the body when patience was last renewed
-}
-
-// abort drops what is not committed.
-func (t *transaction) abort() {
-	if t.writer != nil {
-		t.writer.Abort()
-		t.writer.Release()
-		t.writer = nil
-	}
-	t.clear()
-}
-
-// namesKept is how much memory for names a transaction keeps while nobody
-// uses it.
-const namesKept = 16 << 10
-
-// clear forgets the envelope and keeps the memory.
-func (t *transaction) clear() {
-	recipients, names := t.envelope.Recipients[:0], t.names[:0]
-	if cap(names) > namesKept {
-		recipients, names = nil, nil
-	}
-	t.envelope = spool.Envelope{Recipients: recipients}
-	t.names = names
-	t.stride = 0
-	t.verdict = proto.Answer{}
-}
-
-// keep copies p into the transaction's memory. Growing leaves what was handed
-// out before where it was.
-func (t *transaction) keep(parts ...[]byte) []byte {
-	start := len(t.names)
-	for _, p := range parts {
-		t.names = append(t.names, p...)
-	}
-	return t.names[start:len(t.names):len(t.names)]
-}
-
 var (
-	notYourAddress = smtp.Reply{Code: 553, Status: smtp.Status{5, 7, 1}, Text: "You may send as your own addresses only"}
+	notYourAddress = smtp.Reply{Code: 553, Status: smtp.Status{5, 7, 1}, Text: "You may send as your own addresses only, not as "}
 	tooMany        = smtp.Reply{Code: 452, Status: smtp.Status{4, 5, 3}, Text: "Too many recipients"}
-	fullForNow     = smtp.Reply{Code: 452, Status: smtp.Status{4, 2, 2}, Text: "The recipient's mailbox is full"}
-	fullForGood    = smtp.Reply{Code: 552, Status: smtp.Status{5, 2, 2}, Text: "The recipient's mailbox is full"}
+	fullForNow     = smtp.Reply{Code: 452, Status: smtp.Status{4, 2, 2}, Text: "The recipient's mailbox is full: "}
+	fullForGood    = smtp.Reply{Code: 552, Status: smtp.Status{5, 2, 2}, Text: "The recipient's mailbox is full: "}
 )
 
 // mail answers AskMail: who has authenticated may send as themselves only
@@ -74,8 +22,8 @@ var (
 func (s *session) mail(c *loop.Conn) proto.Answer {
 	m := s.engine.Mail()
 	if account := s.account(); account != "" && !s.server.Router.MaySendAs(account, m.ReturnPath) {
-		s.logRefused(c, "sender is not the account's", string(m.ReturnPath))
-		return refuse(notYourAddress)
+		s.logRefused(c, "sender is not the account's", m.ReturnPath)
+		return refuseAddress(notYourAddress, m.ReturnPath)
 	}
 	s.t.clear()
 	e := &s.t.envelope
@@ -90,20 +38,37 @@ func (s *session) rcpt(c *loop.Conn) proto.Answer {
 	v := s.server.Router.Resolve(r.Address, &s.t.targets)
 	if v.Kind != route.Accept {
 		s.logRecipient(c, r.Address, v)
-		return refuse(smtp.Reply{Code: v.Code, Status: statusOf(v.Status), Text: v.Text})
+		return refuse(s.t.routeReply(v, r.Address))
 	}
 	if len(s.t.envelope.Recipients)+len(s.t.targets.List) > spool.RecipientsMax {
 		return refuse(tooMany)
 	}
 	if s.full(c) {
-		s.logRefused(c, "mailbox full", string(r.Address))
+		s.logRefused(c, "mailbox full", r.Address)
 		if s.server.Quota.Permanent {
-			return refuse(fullForGood)
+			return refuseAddress(fullForGood, r.Address)
 		}
-		return refuse(fullForNow)
+		return refuseAddress(fullForNow, r.Address)
 	}
 	s.t.add(r)
 	return accept
+}
+
+// refuseAddress refuses an address of the engine's, which lives until the
+// engine has the answer.
+func refuseAddress(r smtp.Reply, address []byte) proto.Answer {
+	r.Detail = address
+	return refuse(r)
+}
+
+// routeReply is the router's verdict about an address as a reply. It lives
+// until the transaction keeps something else.
+func (t *transaction) routeReply(v route.Verdict, address []byte) smtp.Reply {
+	start := len(t.names)
+	t.names = append(append(t.names, ": "...), address...)
+	r := smtp.Reply{Code: v.Code, Status: statusOf(v.Status), Text: v.Text, Detail: t.names[start:]}
+	t.names = t.names[:start]
+	return r
 }
 
 // add puts the targets of a recipient into the envelope.
@@ -147,18 +112,47 @@ func (s *session) full(c *loop.Conn) bool {
 	return true
 }
 
-// dedupe leaves one of the recipients that are the same mailbox by the same
-// address, however many lists it is on.
+// fewRecipients is up to how many recipients comparing all with all is
+// cheaper than a map.
+const fewRecipients = 16
+
+// dedupe leaves the first of the recipients that are the same mailbox by the
+// same address, however many lists it is on and however often it was named.
 func (t *transaction) dedupe() {
-	if len(t.envelope.Recipients) < 2 {
+	all := t.envelope.Recipients
+	if len(all) > fewRecipients {
+		t.dedupeMany()
 		return
 	}
-	same := func(a, b spool.Recipient) int {
-		if d := bytes.Compare(a.Dest, b.Dest); d != 0 {
-			return d
+	kept := all[:0]
+	for i := range all {
+		if !has(kept, &all[i]) {
+			kept = append(kept, all[i])
 		}
-		return bytes.Compare(a.Address, b.Address)
 	}
-	slices.SortStableFunc(t.envelope.Recipients, same)
-	t.envelope.Recipients = slices.CompactFunc(t.envelope.Recipients, func(a, b spool.Recipient) bool { return same(a, b) == 0 })
+	t.envelope.Recipients = kept
+}
+
+func has(recipients []spool.Recipient, r *spool.Recipient) bool {
+	for i := range recipients {
+		if bytes.Equal(recipients[i].Address, r.Address) && bytes.Equal(recipients[i].Dest, r.Dest) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *transaction) dedupeMany() {
+	all := t.envelope.Recipients
+	seen := make(map[string]struct{}, len(all))
+	var key []byte
+	kept := all[:0]
+	for i := range all {
+		key = append(append(append(key[:0], all[i].Address...), 0), all[i].Dest...)
+		if _, there := seen[string(key)]; !there {
+			seen[string(key)] = struct{}{}
+			kept = append(kept, all[i])
+		}
+	}
+	t.envelope.Recipients = kept
 }

@@ -2,10 +2,10 @@ package smtpd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"barid/auth"
 	"barid/internal/loop"
@@ -17,21 +17,22 @@ import (
 // noContext is for log calls: nothing here has a context to pass on.
 var noContext = context.Background()
 
+// enabled reports whether a line of this level is seen at all. Each function
+// below asks first: nothing is put together for a line that nobody will see.
+func (s *session) enabled(level slog.Level) bool { return s.server.Log.Enabled(noContext, level) }
+
 // log writes a line about the session, with the attributes that every such
-// line has. Nothing is put together for a line that nobody will see.
+// line has.
 func (s *session) log(c *loop.Conn, level slog.Level, message string, attrs ...slog.Attr) {
-	if !s.server.Log.Enabled(noContext, level) {
-		return
-	}
 	all := append(make([]slog.Attr, 0, len(attrs)+6),
 		slog.Uint64("conn", c.ID()),
-		slog.String("remote", remoteOf(c)),
+		slog.String("remote", s.remote(c)),
 	)
 	if helo := s.helo(); len(helo) > 0 {
-		all = append(all, slog.String("helo", string(helo)))
+		all = append(all, text("helo", helo))
 	}
-	if state := c.TLS(); state != nil {
-		all = append(all, slog.String("tls", tls.VersionName(state.Version)), slog.String("cipher", tls.CipherSuiteName(state.CipherSuite)))
+	if s.tls.active() {
+		all = append(all, slog.String("tls", s.tls.versionName()), slog.String("cipher", s.tls.suiteName()))
 	}
 	if account := s.account(); account != "" {
 		all = append(all, slog.String("account", account))
@@ -39,19 +40,20 @@ func (s *session) log(c *loop.Conn, level slog.Level, message string, attrs ...s
 	s.server.Log.LogAttrs(noContext, level, message, append(all, attrs...)...)
 }
 
-func remoteOf(c *loop.Conn) string {
+// text is an attribute of octets that a client sent.
+func text(key string, value []byte) slog.Attr {
+	return slog.String(key, strings.ToValidUTF8(string(value), "?"))
+}
+
+func (s *session) remote(c *loop.Conn) string {
 	if a := c.RemoteAddr(); a.IsValid() {
 		return a.String()
 	}
-	if peer, ok := c.Peer(); ok {
-		return "uid " + strconv.FormatUint(uint64(peer.UID), 10)
+	if o := s.origin(c); o.local {
+		return "uid " + strconv.FormatUint(uint64(o.uid), 10)
 	}
-	return "local"
+	return "unknown"
 }
-
-// enabled reports whether a line of this level is seen at all. Where a line
-// needs strings made of octets it is asked first.
-func (s *session) enabled(level slog.Level) bool { return s.server.Log.Enabled(noContext, level) }
 
 // logAccepted is the first line of a message's life in the log; those of
 // spool and deliver carry the same id.
@@ -62,23 +64,36 @@ func (s *session) logAccepted(c *loop.Conn) {
 	e := &s.t.envelope
 	s.log(c, slog.LevelInfo, "accepted",
 		slog.String("id", s.t.id.String()),
-		slog.String("from", string(e.ReturnPath)),
+		text("from", e.ReturnPath),
 		slog.Int("recipients", len(e.Recipients)),
 		slog.Int64("octets", s.engine.Body().Octets),
 		slog.String("with", s.engine.Protocol()),
 	)
 }
 
+// logNotStored says why a client was told to come back: when the spool has no
+// room that is expected to pass, anything else is not.
 func (s *session) logNotStored(c *loop.Conn, err error) {
 	level := slog.LevelError
-	if errors.Is(err, spool.ErrFull) || errors.Is(err, spool.ErrEnvelope) {
+	if errors.Is(err, spool.ErrFull) || errors.Is(err, spool.ErrClosed) || errors.Is(err, spool.ErrEnvelope) {
 		level = slog.LevelWarn
 	}
-	s.log(c, level, "message not stored", slog.String("id", s.t.id.String()), slog.Any("error", err))
+	if s.enabled(level) {
+		s.log(c, level, "message not stored", slog.String("id", s.t.id.String()), text("from", s.t.envelope.ReturnPath), slog.Any("error", err))
+	}
 }
 
-func (s *session) logRefused(c *loop.Conn, why, what string) {
-	s.log(c, slog.LevelInfo, "refused", slog.String("why", why), slog.String("address", what))
+// logRefused logs what the door refuses by itself; address is nil when it is
+// about none.
+func (s *session) logRefused(c *loop.Conn, why string, address []byte) {
+	if !s.enabled(slog.LevelInfo) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("why", why)}
+	if address != nil {
+		attrs = append(attrs, text("address", address))
+	}
+	s.log(c, slog.LevelInfo, "refused", attrs...)
 }
 
 func (s *session) logRecipient(c *loop.Conn, address []byte, v route.Verdict) {
@@ -90,33 +105,50 @@ func (s *session) logRecipient(c *loop.Conn, address []byte, v route.Verdict) {
 		why = v.Text
 	}
 	s.log(c, slog.LevelInfo, "recipient refused",
-		slog.String("from", string(s.t.envelope.ReturnPath)), slog.String("to", string(address)),
-		slog.Int("code", v.Code), slog.String("why", why))
+		text("from", s.t.envelope.ReturnPath), text("to", address), slog.Int("code", v.Code), slog.String("why", why))
 }
 
 func (s *session) logLogin(c *loop.Conn, mechanism string) {
-	s.log(c, slog.LevelInfo, "smtp login", slog.String("mechanism", mechanism))
+	if s.enabled(slog.LevelInfo) {
+		s.log(c, slog.LevelInfo, "smtp login", slog.String("mechanism", mechanism))
+	}
 }
 
 // logLoginRefused logs what the client must not know.
-func (s *session) logLoginRefused(c *loop.Conn, err error) {
+func (s *session) logLoginRefused(c *loop.Conn, id *identity, err error) {
 	level := slog.LevelInfo
 	var failure *auth.Error
 	if !errors.As(err, &failure) || failure.Class == auth.Temporary {
 		level = slog.LevelWarn
 	}
-	user := ""
-	if s.identity.exchange != nil {
-		user = s.identity.exchange.User()
+	if !s.enabled(level) {
+		return
 	}
-	s.log(c, level, "smtp login refused", slog.String("user", user), slog.Any("error", err))
+	user := ""
+	if id.exchange != nil {
+		user = id.exchange.User()
+	}
+	s.log(c, level, "smtp login refused",
+		slog.String("mechanism", s.engine.Auth().Mechanism), text("user", []byte(user)), slog.Any("error", err))
+}
+
+// logXClient has the new client among the attributes of every line, and the
+// proxy's connection in conn.
+func (s *session) logXClient(c *loop.Conn) {
+	if s.enabled(slog.LevelDebug) {
+		s.log(c, slog.LevelDebug, "client told by proxy")
+	}
 }
 
 func (s *session) logForwarded(c *loop.Conn, said *proto.Client) {
-	s.log(c, slog.LevelInfo, "forwarded for", slog.String("name", string(said.Name)), slog.String("addr", string(said.Addr)),
-		slog.String("forwarded_helo", string(said.Helo)), slog.String("ident", string(said.Ident)))
+	if s.enabled(slog.LevelInfo) {
+		s.log(c, slog.LevelInfo, "forwarded for", text("name", said.Name), text("addr", said.Addr),
+			text("forwarded_helo", said.Helo), text("ident", said.Ident))
+	}
 }
 
 func (s *session) logEnd(c *loop.Conn, why string) {
-	s.log(c, slog.LevelDebug, "smtp connection ended", slog.String("why", why))
+	if s.enabled(slog.LevelDebug) {
+		s.log(c, slog.LevelDebug, "smtp connection ended", slog.String("why", why))
+	}
 }

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"crypto/tls"
 	"errors"
 	"strings"
 
@@ -16,7 +17,9 @@ import (
 type identity struct {
 	account  string         // who authenticated, "" for nobody
 	exchange *auth.Exchange // of AUTH, under way
+	held     []byte         // the reply that waits for a pause to end
 	helo     []byte         // the name that XCLIENT gave, nil for none
+	name     []byte         // the host name that XCLIENT gave, nil for none
 }
 
 // identify returns the session's identity for setting something in it.
@@ -35,7 +38,7 @@ func (s *session) account() string {
 	return s.identity.account
 }
 
-// helo is the client's name.
+// helo is the client's name for itself.
 func (s *session) helo() []byte {
 	if s.identity != nil && s.identity.helo != nil {
 		return s.identity.helo
@@ -47,7 +50,8 @@ func (s *session) helo() []byte {
 // for the log.
 var (
 	authRefused   = smtp.Reply{Code: 535, Status: smtp.Status{5, 7, 8}, Text: "Authentication credentials invalid"}
-	authTemporary = smtp.Reply{Code: 454, Status: smtp.Status{4, 7, 0}, Text: "Temporary authentication failure"}
+	authLockedOut = smtp.Reply{Code: 454, Status: smtp.Status{4, 7, 0}, Text: "Too many failed logins, try again later"}
+	authTemporary = smtp.Reply{Code: 454, Status: smtp.Status{4, 7, 0}, Text: "Temporary authentication failure, try again later"}
 	authMalformed = smtp.Reply{Code: 501, Status: smtp.Status{5, 5, 2}, Text: "Malformed authentication data"}
 	authNeedsTLS  = smtp.Reply{Code: 538, Status: smtp.Status{5, 7, 11}, Text: "Encryption required for this authentication mechanism"}
 	authUnknown   = smtp.Reply{Code: 504, Status: smtp.Status{5, 5, 4}, Text: "Authentication mechanism not supported"}
@@ -56,12 +60,11 @@ var (
 // login answers AskAuth with the next step of the mechanism.
 func (s *session) login(c *loop.Conn) (loop.Wait, bool) {
 	c.Blocking() // password hashes take their time
-	id := s.identify()
-	said := s.engine.Auth()
+	id, said := s.identify(), s.engine.Auth()
 	challenge, done, err := s.exchangeStep(c, id, said)
 	switch {
 	case err != nil:
-		return s.refuseLogin(c, err)
+		return s.refuseLogin(c, id, err)
 	case !done:
 		s.answer(c, proto.Answer{Verdict: proto.Challenge, Data: challenge})
 		return 0, false
@@ -88,28 +91,39 @@ func (s *session) authClient(c *loop.Conn) auth.Client {
 	client := auth.Client{Channel: auth.Channel{Remote: c.RemoteAddr().Addr()}}
 	if state := c.TLS(); state != nil {
 		client.TLS = true
-		client.Binding = func(kind string) []byte {
-			data, err := tlsconf.Binding(kind, state, s.server.Certificates.Leaf(state))
-			if err != nil {
-				return nil // this connection has none of that kind
-			}
-			return data
-		}
+		client.Binding = func(kind string) []byte { return s.server.binding(kind, state) }
 	}
 	return client
 }
 
-// refuseLogin answers an exchange that failed, after the delay that auth asks
-// for; nobody but this client waits.
-func (s *session) refuseLogin(c *loop.Conn, err error) (loop.Wait, bool) {
-	s.logLoginRefused(c, err)
-	s.identity.exchange = nil
+// binding gives the channel binding data of a TLS connection; nil for a kind
+// that it has not.
+func (s *server) binding(kind string, state *tls.ConnectionState) []byte {
+	var data []byte
+	var err error
+	if s.Certificates != nil {
+		data, err = tlsconf.Binding(kind, state, s.Certificates.Leaf(state))
+	} else {
+		data, err = tlsconf.Binding(kind, state, nil)
+	}
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// refuseLogin refuses an exchange that failed. The engine is told at once, so
+// that what the client has sent is wiped and the memory for it goes back; the
+// client reads it after the delay that auth asks for, and nobody else waits.
+func (s *session) refuseLogin(c *loop.Conn, id *identity, err error) (loop.Wait, bool) {
+	s.logLoginRefused(c, id, err)
+	id.exchange = nil
 	answer := refuse(authTemporary)
 	var failure *auth.Error
 	if errors.As(err, &failure) {
 		answer = refuse(loginReply(failure.Class))
 		if failure.Delay > 0 {
-			s.held = &answer
+			id.held = s.engine.Answer(answer, nil)
 			c.PauseFor(failure.Delay)
 			return loop.WaitPause, true
 		}
@@ -118,11 +132,21 @@ func (s *session) refuseLogin(c *loop.Conn, err error) (loop.Wait, bool) {
 	return 0, false
 }
 
+// sayHeld queues the reply that was held back during a pause.
+func (s *session) sayHeld(c *loop.Conn) {
+	if s.identity != nil && s.identity.held != nil {
+		c.SetOut(append(c.Out(), s.identity.held...))
+		s.identity.held = nil
+	}
+}
+
 // loginReply says what a client is told about a class of failure.
 func loginReply(class auth.Class) smtp.Reply {
 	switch class {
 	case auth.Refused:
 		return authRefused
+	case auth.LockedOut:
+		return authLockedOut
 	case auth.Malformed:
 		return authMalformed
 	case auth.NeedsTLS:

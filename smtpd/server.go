@@ -18,7 +18,12 @@
 //     never otherwise.
 //   - What a transaction needs (envelope, targets, the spool's writer) is
 //     lent when a client speaks and taken back when it waits: a session that
-//     waits for a command is this package's session and a name.
+//     waits for a command outside of a transaction, for a handshake, or for
+//     the end of a pause is this package's session and a name.
+//   - A transaction that goes back has no writer: what was not committed is
+//     aborted, whatever ended it.
+//   - What is queued for a client is bounded by queuedMax, however many
+//     commands it sends at once.
 //   - Mail goes only where route accepts it, whoever sends it: never a relay
 //     for strangers. Who has authenticated sends only as an address of their own.
 package smtpd
@@ -44,12 +49,13 @@ const (
 	patienceBody                         // for each bodyStride octets of a message
 )
 
-// bodyStride is how much of a message must arrive within the patience for
-// bodies: who sends less than that trickles.
+// bodyStride is how many octets of a message must arrive within the patience
+// for bodies: who sends less than that trickles.
 const bodyStride = 16 << 10
 
-// Patience makes the table of a listener with this door. RFC 5321 4.5.3.2
-// asks for 5 minutes for a command and 10 for the end of the data.
+// Patience makes the table of a listener with this door: command is how long a
+// client may take for its next command, at least 5 minutes by RFC 5321
+// 4.5.3.2.7; body how long for every bodyStride octets of a message.
 func Patience(command, body time.Duration) (table [8]time.Duration) {
 	table[patienceCommand], table[patienceBody] = command, body
 	return table
@@ -63,8 +69,8 @@ type Options struct {
 	Engine proto.Options
 	// Auth checks passwords; nil: AUTH is not offered.
 	Auth *auth.Auth
-	// Certificates are those of the listener, for channel binding; nil
-	// without TLS.
+	// Certificates are those of the listener, for channel binding to them;
+	// nil: bindings are to the connection only.
 	Certificates *tlsconf.Store
 	// Router says where a recipient goes, and who may send as whom.
 	Router *route.Router
@@ -109,6 +115,11 @@ type server struct {
 
 // New makes the door. Its result is for loop.ListenOptions.New.
 func New(o Options) func(*loop.Conn) loop.Session {
+	s := newServer(o)
+	return func(*loop.Conn) loop.Session { return &session{server: s} }
+}
+
+func newServer(o Options) *server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -117,18 +128,18 @@ func New(o Options) func(*loop.Conn) loop.Session {
 	}
 	s := &server{Options: o}
 	s.transactions.New = func() any { return new(transaction) }
-	return func(*loop.Conn) loop.Session { return &session{server: s} }
+	return s
 }
 
 // knownMax bounds the options that are remembered. There is one set for each
 // answer of auth.Mechanisms and each kind of trust, so a handful.
 const knownMax = 16
 
-// engineOptions returns the engine's options for a client. They are shared,
-// so that an idle session does not carry its own.
-func (s *server) engineOptions(remote netip.Addr) *proto.Options {
+// engineOptions returns the engine's options for a client at an address.
+// They are shared, so that an idle session does not carry its own.
+func (s *server) engineOptions(remote netip.Addr, trust proto.Trust) *proto.Options {
 	want := s.Engine
-	want.Trust = s.trust(remote)
+	want.Trust = trust
 	if s.Auth != nil {
 		want.Mechanisms = s.Auth.Mechanisms(auth.Channel{Remote: remote})
 		want.MechanismsTLS = s.Auth.Mechanisms(auth.Channel{Remote: remote, TLS: true})
@@ -149,7 +160,8 @@ func (s *server) engineOptions(remote netip.Addr) *proto.Options {
 	return o
 }
 
-// trust is what a client at an address may tell about others.
+// trust is what a client at an address may tell about others. That XCLIENT
+// changes its address does not change that: it is still the same proxy.
 func (s *server) trust(remote netip.Addr) (t proto.Trust) {
 	if s.XClient != nil && s.XClient(remote) {
 		t |= proto.XClient
