@@ -76,7 +76,7 @@ func (s *Session) offer(out []byte) []byte {
 	if o.offers(UTF8) {
 		out = more(out, "SMTPUTF8")
 	}
-	if o.offers(DSN) {
+	if o.offers(DSN) && o.Reports {
 		out = more(out, "DSN")
 	}
 	out = s.offerLimits(out)

@@ -19,7 +19,7 @@ const (
 	Chunking Extension = 1 << iota // CHUNKING: BDAT (RFC 3030 2)
 	Binary                         // BINARYMIME, of use only with Chunking (RFC 3030 3)
 	UTF8                           // SMTPUTF8 (RFC 6531)
-	DSN                            // DSN: RET, ENVID, NOTIFY, ORCPT (RFC 3461)
+	DSN                            // RET, ENVID, NOTIFY, ORCPT are taken (RFC 3461); see Options.Reports
 	Limits                         // LIMITS: MAILMAX, RCPTMAX, RCPTDOMAINMAX (RFC 9422)
 
 	Everything = Chunking | Binary | UTF8 | DSN | Limits
@@ -54,6 +54,9 @@ type Options struct {
 	Offer    Extension
 	TLS      TLSPolicy
 	Trust    Trust
+	// Reports says that delivery reports are sent, so that DSN is announced.
+	// Without it the parameters are taken, checked and kept all the same.
+	Reports bool
 
 	// Mechanisms are the SASL mechanisms in the clear, MechanismsTLS those
 	// under TLS, in the order in which they are shown. AUTH is offered where

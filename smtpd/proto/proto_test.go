@@ -527,3 +527,15 @@ func TestWrongUseOfTheEngineIsABrokenInvariant(t *testing.T) {
 		}()
 	}
 }
+
+func TestDSNIsAnnouncedOnlyWithReports(t *testing.T) {
+	for _, reports := range []bool{false, true} {
+		var s Session
+		s.Reset(&Options{Hostname: "mx.example.test", Offer: Everything, Reports: reports})
+		s.Lend(new(Transaction))
+		_, out, _ := s.Step([]byte("EHLO c.example\r\n"), nil)
+		if got := bytes.Contains(out, []byte("250-DSN\r\n")); got != reports {
+			t.Errorf("Reports %v: %s", reports, out)
+		}
+	}
+}
