@@ -130,14 +130,23 @@ func (g *group) pids() ([]int, error) {
 	return list, nil
 }
 
-// close kills what is left in the group, waits until it has gone, and removes
-// the group.
+// close waits until the processes of the group have ended, kills those that
+// do not, and removes the group.
 func (g *group) close() error {
-	kill := os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if pids, err := g.pids(); err != nil || len(pids) == 0 {
-			break
-		}
+	var kill error
+	if !g.empties() {
+		kill = os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0)
+		g.empties()
 	}
 	return errors.Join(kill, g.dir.Close(), os.Remove(g.path))
+}
+
+// empties waits a few seconds and says whether the group is empty then.
+func (g *group) empties() bool {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if pids, err := g.pids(); err != nil || len(pids) == 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -230,6 +230,11 @@ func TestCountersOfTheKernelAreParsed(t *testing.T) {
 	if err != nil || disk != (diskCount{7 * 512, 16}) {
 		t.Errorf("block device: %v %v", disk, err)
 	}
+	const table = "% time     seconds  usecs/call     calls    errors syscall\n------ ----------- ----------- --------- --------- ----------------\n" +
+		" 95.63    0.043973         396       111           fdatasync\n  1.57    0.000721         103         7         2 fsync\n------ ----------- ----------- --------- --------- ----------------\n100.00    0.045983         386       118         2 total\n"
+	if n := parseSyncs([]byte(table)); n != 118 {
+		t.Errorf("strace -c: %d syncs", n)
+	}
 	mount, err := parseGroupMount([]byte("26 25 0:23 / /sys/fs/cgroup ro - tmpfs tmpfs rw\n40 26 0:35 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n"))
 	if err != nil || mount != "/sys/fs/cgroup/unified" {
 		t.Errorf("mountinfo: %q %v", mount, err)
@@ -237,7 +242,7 @@ func TestCountersOfTheKernelAreParsed(t *testing.T) {
 }
 
 func TestTableShowsMediansAndHowTheServersCompare(t *testing.T) {
-	record := &trialRecord{Load: "smtp-source", PeakPSSMiB: map[string]float64{"barid": 20, "postfix": 120}}
+	record := &trialRecord{Load: "smtp-source", PeakPSSMiB: map[string]float64{"barid": 20, "postfix": 120}, SyncsPerMsg: map[string]float64{"barid": 0.25}}
 	for i := range 3 {
 		record.Runs = append(record.Runs,
 			run{Peer: "postfix", AcceptedPerSecond: 1000 + float64(i), DeliveredPerSecond: 900, UserPer1000: 1, SystemPer1000: 1},
@@ -247,7 +252,7 @@ func TestTableShowsMediansAndHowTheServersCompare(t *testing.T) {
 	if err := writeTable(&out, []*trialRecord{record}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| postfix | 3 | 1001 (1000–1002) | 900 (900–900) | 2.000 (2.000–2.000) |",
+	for _, want := range []string{"| postfix | 3 | 1001 (1000–1002) | 900 (900–900) | 2.000 (2.000–2.000) |", "| 0.250 | 20 |", "| not counted | 120 |",
 		"accepted 8.0 times, delivered 5.0 times, processor time per message 1/10.0"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)

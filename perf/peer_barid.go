@@ -66,3 +66,6 @@ func (p *baridPeer) conf() string { return filepath.Join(p.dir, "barid.conf") }
 func (p *baridPeer) start(ctx context.Context) *exec.Cmd {
 	return exec.CommandContext(ctx, p.binary, "serve", "-c", p.conf())
 }
+
+// halt: a signal is enough.
+func (p *baridPeer) halt(context.Context) *exec.Cmd { return nil }

@@ -168,3 +168,9 @@ func chown(name string, u *user.User) error {
 func (p *postfixPeer) start(ctx context.Context) *exec.Cmd {
 	return exec.CommandContext(ctx, "postfix", "-c", filepath.Join(p.dir, "postfix/conf"), "start-fg")
 }
+
+// halt is the command that stops it: the process that start began is a script,
+// which the master process outlives.
+func (p *postfixPeer) halt(ctx context.Context) *exec.Cmd {
+	return exec.CommandContext(ctx, "postfix", "-c", filepath.Join(p.dir, "postfix/conf"), "stop")
+}

@@ -17,8 +17,8 @@ import (
 const peersAbout = `Runs Debian's Postfix and barid in turns (A B A B ...) under the same load, both
 delivering to one Maildir on a freshly made disk, and records for each run how
 many messages per second were accepted and delivered and what they cost. After
-the timed rounds each server has one more that is not timed, in which its
-memory is weighed.
+the timed rounds each server has two more that are not timed: in one its memory
+is weighed, in the other strace, where it is installed, counts its syncs.
 
 Accepted per second counts until the load generator has ended; delivered per
 second until the last message is in the Maildir. A run fails when the Maildir
@@ -42,6 +42,7 @@ type peer interface {
 	version(ctx context.Context) (string, error)   // name and version
 	prepare(ctx context.Context, dir string) error // writes configuration and directories
 	start(ctx context.Context) *exec.Cmd           // runs it in the foreground
+	halt(ctx context.Context) *exec.Cmd            // stops it; nil: SIGTERM does
 }
 
 // trial is what "perf peers" was asked to do.
@@ -59,17 +60,18 @@ type trial struct {
 
 // trialRecord is the file in perf/results.
 type trialRecord struct {
-	Time       string             `json:"time"`
-	Machine    string             `json:"machine"`
-	Disk       string             `json:"disk"`
-	Load       string             `json:"load"`
-	Sessions   int                `json:"sessions"`
-	SizeOctets int                `json:"size_octets"`
-	Messages   int                `json:"messages"`
-	Versions   map[string]string  `json:"versions"`
-	Durability map[string]string  `json:"durability"`
-	Runs       []run              `json:"runs"`
-	PeakPSSMiB map[string]float64 `json:"peak_pss_mib"`
+	Time        string             `json:"time"`
+	Machine     string             `json:"machine"`
+	Disk        string             `json:"disk"`
+	Load        string             `json:"load"`
+	Sessions    int                `json:"sessions"`
+	SizeOctets  int                `json:"size_octets"`
+	Messages    int                `json:"messages"`
+	Versions    map[string]string  `json:"versions"`
+	Durability  map[string]string  `json:"durability"`
+	Runs        []run              `json:"runs"`
+	PeakPSSMiB  map[string]float64 `json:"peak_pss_mib"`
+	SyncsPerMsg map[string]float64 `json:"syncs_per_message"` // system calls; empty without strace
 }
 
 func runPeers(ctx context.Context, args []string, out io.Writer) error {
@@ -127,7 +129,7 @@ func (t *trial) carryOut(ctx context.Context, peers []peer, out io.Writer) (reco
 	}
 	for round := 1; round <= t.rounds; round++ {
 		for _, p := range peers {
-			r, err := t.run(ctx, p, d, timed)
+			r, err := t.run(ctx, p, d, purpose{})
 			if err != nil {
 				return nil, fmt.Errorf("%s, round %d: %w", p.name(), round, err)
 			}
@@ -136,20 +138,41 @@ func (t *trial) carryOut(ctx context.Context, peers []peer, out io.Writer) (reco
 		}
 	}
 	for _, p := range peers {
-		r, err := t.run(ctx, p, d, weighed)
-		if err != nil {
-			return nil, fmt.Errorf("%s, weighing: %w", p.name(), err)
+		if err := t.untimed(ctx, p, d, record); err != nil {
+			return nil, err
 		}
-		record.PeakPSSMiB[p.name()] = r.peakPSSMiB
 	}
 	return record, nil
+}
+
+// untimed has a peer run twice more: to weigh its memory, and to count its
+// syncs where strace is installed.
+func (t *trial) untimed(ctx context.Context, p peer, d *disk, record *trialRecord) error {
+	r, err := t.run(ctx, p, d, purpose{weigh: true})
+	if err != nil {
+		return fmt.Errorf("%s, weighing: %w", p.name(), err)
+	}
+	record.PeakPSSMiB[p.name()] = r.peakPSSMiB
+	if _, err := exec.LookPath("strace"); err != nil {
+		return nil
+	}
+	file := filepath.Join(t.dir, "syncs")
+	if _, err := t.run(ctx, p, d, purpose{traceFile: file}); err != nil {
+		return fmt.Errorf("%s, tracing: %w", p.name(), err)
+	}
+	calls, err := readSyncs(file)
+	if err != nil {
+		return err
+	}
+	record.SyncsPerMsg[p.name()] = float64(calls) / float64(t.messages+t.warmUp)
+	return os.RemoveAll(file)
 }
 
 func (t *trial) newRecord(ctx context.Context, peers []peer, d *disk) (*trialRecord, error) {
 	record := &trialRecord{
 		Time: time.Now().UTC().Format(time.RFC3339), Machine: describeMachine(), Disk: d.words,
 		Load: t.load, Sessions: t.sessions, SizeOctets: t.size, Messages: t.messages,
-		Versions: map[string]string{}, Durability: map[string]string{}, PeakPSSMiB: map[string]float64{},
+		Versions: map[string]string{}, Durability: map[string]string{}, PeakPSSMiB: map[string]float64{}, SyncsPerMsg: map[string]float64{},
 	}
 	for _, p := range peers {
 		version, err := p.version(ctx)

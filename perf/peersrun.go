@@ -33,13 +33,12 @@ func (r *run) String() string {
 }
 
 // purpose says what a run is for. Reading the memory maps of a hundred
-// processes disturbs them, so that a run is either timed or weighed.
-type purpose int
-
-const (
-	timed purpose = iota
-	weighed
-)
+// processes disturbs them, and tracing them more so; a run that is timed does
+// neither.
+type purpose struct {
+	weigh     bool
+	traceFile string // where strace counts syncs; empty: no tracing
+}
 
 // run starts the peer on a fresh disk, warms it up, loads it and stops it.
 func (t *trial) run(ctx context.Context, p peer, d *disk, why purpose) (r *run, err error) {
@@ -49,29 +48,35 @@ func (t *trial) run(ctx context.Context, p peer, d *disk, why purpose) (r *run, 
 	if err := p.prepare(ctx, d.dir); err != nil {
 		return nil, err
 	}
-	s, err := startServer(ctx, p.start(ctx), p.name(), d.dir, p.addr())
+	cmd := p.start(ctx)
+	if why.traceFile != "" {
+		cmd = traced(ctx, cmd, why.traceFile)
+	}
+	s, err := startServer(ctx, cmd, p.name(), d.dir, p.addr())
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() {
+		// Also after an interrupt, which has ended ctx, the server is stopped.
+		err = errors.Join(err, s.stop(p.halt(context.WithoutCancel(ctx))))
+	}()
 	if err := t.warm(ctx, p); err != nil {
 		return nil, err
 	}
-	boxes := []string{p.mailbox()}
-	count, err := watchMaildirs(boxes)
+	count, err := watchMaildirs([]string{p.mailbox()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, count.close()) }()
-	if why == weighed {
-		peak := weigh(s)
-		r, err = t.measure(ctx, p, d, s, count)
-		if err == nil {
-			r.peakPSSMiB = peak()
-		}
-		return r, err
+	if !why.weigh {
+		return t.measure(ctx, p, d, s, count)
 	}
-	return t.measure(ctx, p, d, s, count)
+	peak := weigh(s)
+	r, err = t.measure(ctx, p, d, s, count)
+	if highest := peak(); err == nil {
+		r.peakPSSMiB = highest
+	}
+	return r, err
 }
 
 // patience is how long no message may arrive before a run is given up.

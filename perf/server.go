@@ -44,7 +44,7 @@ func startServer(ctx context.Context, cmd *exec.Cmd, name, dir, addr string) (*s
 	}
 	go func() { s.ended <- cmd.Wait() }()
 	if err := s.waitGreeting(ctx, addr); err != nil {
-		return nil, errors.Join(err, s.stop())
+		return nil, errors.Join(err, s.stop(nil))
 	}
 	return s, nil
 }
@@ -113,10 +113,15 @@ func (s *server) usage() (usage, error) {
 	return usageOf(pids)
 }
 
-// stop asks the server to end, waits for it and removes the group.
-func (s *server) stop() error {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+// stop ends the server with the command halt, or with SIGTERM when that is
+// nil, waits for it and removes the group.
+func (s *server) stop(halt *exec.Cmd) error {
+	if halt != nil {
+		if words, err := halt.CombinedOutput(); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w: %s", halt.Path, err, words), s.release())
+		}
+	} else if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return errors.Join(err, s.release())
 	}
 	select {
 	case err := <-s.ended:

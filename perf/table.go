@@ -78,7 +78,7 @@ func (r *trialRecord) markdown() string {
 		head += " " + c.title + " |"
 		rule += "---|"
 	}
-	text += head + " peak PSS MiB |\n" + rule + "---|\n"
+	text += head + " sync calls per message | peak PSS MiB |\n" + rule + "---|---|\n"
 	names := r.peers()
 	for _, name := range names {
 		text += r.line(name)
@@ -107,7 +107,11 @@ func (r *trialRecord) line(peer string) string {
 		middle, low, high := spread(runs, c.value)
 		text += fmt.Sprintf(" "+c.format+" ("+c.format+"–"+c.format+") |", middle, low, high)
 	}
-	return text + fmt.Sprintf(" %.0f |\n", r.PeakPSSMiB[peer])
+	syncs := "not counted"
+	if n, ok := r.SyncsPerMsg[peer]; ok {
+		syncs = fmt.Sprintf("%.3f", n)
+	}
+	return text + fmt.Sprintf(" %s | %.0f |\n", syncs, r.PeakPSSMiB[peer])
 }
 
 func (r *trialRecord) of(peer string) []run {

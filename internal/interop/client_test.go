@@ -27,6 +27,9 @@ func client(t *testing.T, debianPackage, input string, words ...string) string {
 // tryClient is client for a program that may fail.
 func tryClient(t *testing.T, debianPackage, input string, words ...string) (string, error) {
 	t.Helper()
+	if list := readFile(t, "packages.txt"); !strings.Contains("\n"+list, "\n"+debianPackage+"\n") {
+		t.Fatalf("packages.txt does not name %s", debianPackage)
+	}
 	if _, err := exec.LookPath(words[0]); err != nil {
 		t.Fatalf("%s is not installed: apt-get install %s", words[0], debianPackage)
 	}
