@@ -37,7 +37,7 @@
 //
 // # Standards
 //
-// RFC 5321, 1870 (SIZE), 2033 (LMTP), 2034 and 3463 (enhanced codes), 2920
+// RFC 5321, 1870 (SIZE), 2033 (LMTP), 2034 and 3463 (enhanced codes), RFC 2920
 // (PIPELINING), 3030 (CHUNKING, BINARYMIME), 3207 (STARTTLS), 3461 (DSN),
 // 3848 (the WITH of Received), 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8),
 // 7504 (521), 9422 (LIMITS); XCLIENT and XFORWARD as Postfix describes them.
