@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -394,6 +395,8 @@ func (c *client) data(text, pattern string) {
 	c.sendRaw(onTheWire(text) + ".\r\n")
 	c.want(pattern)
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // onTheWire is a text as a client sends it.
 func onTheWire(text string) string {

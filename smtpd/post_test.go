@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"barid/spool"
 )
@@ -29,6 +30,7 @@ type addressee struct {
 // postman is the agent of the spool: he keeps the letters.
 type postman struct {
 	accepted func() int // how many letters the spool has taken
+	refuse   bool       // he leaves them in the spool
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -43,6 +45,12 @@ func newPostman() *postman {
 }
 
 func (p *postman) Deliver(_ context.Context, job *spool.Job) {
+	if p.refuse {
+		for i := range job.Recipients {
+			job.Recipients[i].Outcome = spool.Outcome{Kind: spool.Deferred, RetryAfter: time.Hour}
+		}
+		return
+	}
 	body, err := job.ReadAll(nil)
 	e := &job.Envelope
 	l := letter{
