@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -15,92 +17,86 @@ import (
 	"barid/spool"
 )
 
-// The control socket is how barid queue reaches a running server: one
-// request per connection, as one line of JSON, and an answer of lines of
-// JSON, of which the last one says done. Only root and the user that the
-// server runs as are heard.
+// The control socket is how barid queue reaches a running server: one request
+// per connection, as one line of JSON, and an answer of lines of JSON, of which
+// the last one says done. Only root and the user that the server runs as are
+// heard.
 
 // request is what an operator asks of the queue.
 type request struct {
-	Verb  string   `json:"verb"` // list show cat hold release delete flush
-	IDs   []string `json:"ids,omitempty"`
-	State string   `json:"state,omitempty"`
-	Match string   `json:"match,omitempty"` // part of an address
-	Dest  string   `json:"dest,omitempty"`
-	// OlderSeconds chooses messages that arrived at least so long ago.
-	OlderSeconds int64 `json:"older,omitempty"`
+	Verb string `json:"verb"` // see verbs
+	// The messages: by id, or else all that what follows applies to.
+	IDs          []string `json:"ids,omitempty"`
+	State        string   `json:"state,omitempty"`
+	Address      string   `json:"address,omitempty"` // part of one
+	Dest         string   `json:"dest,omitempty"`
+	OlderSeconds int64    `json:"older,omitempty"` // since the arrival, at least
 }
 
 // answer is one line of the answer.
 type answer struct {
 	Message *queued `json:"message,omitempty"`
-	Body    []byte  `json:"body,omitempty"` // a piece of the message's text
+	Body    []byte  `json:"body,omitempty"`   // a piece of a message's text
+	Failed  string  `json:"failed,omitempty"` // why one message is not what was asked for; the others go on
 	Done    bool    `json:"done,omitempty"`
 	Count   int     `json:"count,omitempty"` // messages concerned
 	Error   string  `json:"error,omitempty"`
 }
 
-// queued is a message in the queue.
-type queued struct {
-	ID         string      `json:"id"`
-	Arrived    time.Time   `json:"arrived"`
-	Size       int64       `json:"size"`
-	From       string      `json:"from"`
-	Account    string      `json:"account,omitempty"`
-	Client     string      `json:"client,omitempty"`
-	Error      string      `json:"error,omitempty"` // why the rest is not known
-	Recipients []recipient `json:"recipients"`
-}
-
-// recipient is one of its recipients.
-type recipient struct {
-	To       string     `json:"to"`
-	Original string     `json:"original,omitempty"`
-	Dest     string     `json:"dest"`
-	State    string     `json:"state"`
-	Attempts int        `json:"attempts,omitempty"`
-	Due      *time.Time `json:"due,omitempty"`
-	Reason   string     `json:"reason,omitempty"`
-	History  []attempt  `json:"history,omitempty"`
-}
-
-// attempt is one try to deliver.
-type attempt struct {
-	Time   time.Time `json:"time"`
-	Kind   string    `json:"kind"`
-	Status string    `json:"status,omitempty"`
-	Text   string    `json:"text,omitempty"`
-}
+// requestMax bounds a request, in bytes: all ids that fit on a command line.
+const requestMax = 8 << 20
 
 // control serves the control socket.
 type control struct {
 	socket net.Listener
-	server *server
+	spool  *spool.Spool
+	logger *slog.Logger
+
 	wait   sync.WaitGroup
+	ctx    context.Context // ends when answers are cut short
+	cancel context.CancelFunc
 }
 
-func serveControl(socket net.Listener, s *server) *control {
-	c := &control{socket: socket, server: s}
-	c.wait.Go(func() {
-		for {
-			conn, err := socket.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err != nil {
-				s.logger.Error("control socket", "error", err)
-				return
-			}
-			c.wait.Go(func() { c.serve(conn.(*net.UnixConn)) })
-		}
-	})
+func serveControl(socket net.Listener, q *spool.Spool, logger *slog.Logger) *control {
+	c := &control{socket: socket, spool: q, logger: logger}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.wait.Go(c.accept)
 	return c
 }
 
-// close ends the service; requests under way are answered.
+// acceptPause is how long to wait when a connection cannot be accepted, for
+// want of descriptors.
+const acceptPause = time.Second
+
+func (c *control) accept() {
+	for {
+		conn, err := c.socket.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			c.logger.Error("control socket", "error", err)
+			select {
+			case <-c.ctx.Done():
+				return
+			case <-time.After(acceptPause):
+			}
+		default:
+			c.wait.Go(func() { c.serve(conn.(*net.UnixConn)) })
+		}
+	}
+}
+
+// answerPatience is how long answers under way may take when the server ends.
+const answerPatience = 2 * time.Second
+
+// close ends the service.
 func (c *control) close() {
 	c.socket.Close()
+	late := time.AfterFunc(answerPatience, c.cancel)
+	defer late.Stop()
 	c.wait.Wait()
+	c.cancel()
 }
 
 // controlPatience is how long a request may take to arrive, and each piece of
@@ -109,26 +105,47 @@ const controlPatience = 30 * time.Second
 
 func (c *control) serve(conn *net.UnixConn) {
 	defer conn.Close()
-	out := json.NewEncoder(&patientWriter{conn})
-	conn.SetReadDeadline(time.Now().Add(controlPatience))
-	if err := allowed(conn); err != nil {
-		_ = out.Encode(answer{Done: true, Error: err.Error()}) // whoever is gone needs no answer, here and below
-		return
+	stop := context.AfterFunc(c.ctx, func() { conn.Close() })
+	defer stop()
+	out := bufio.NewWriterSize(&patientWriter{conn}, 32<<10)
+	put := json.NewEncoder(out)
+	_ = put.Encode(c.answer(conn, func(a *answer) error { return put.Encode(a) })) // whoever is gone needs no answer
+	_ = out.Flush()
+}
+
+// answer does what the client asks for, and returns the last line.
+func (c *control) answer(conn *net.UnixConn, put func(*answer) error) *answer {
+	peer, err := peerOf(conn)
+	if err != nil {
+		return &answer{Done: true, Error: err.Error()}
+	}
+	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
+		return &answer{Done: true, Error: "only root and the user that barid runs as may see the queue"}
 	}
 	var r request
-	if err := json.NewDecoder(io.LimitReader(conn, 1<<20)).Decode(&r); err != nil {
-		_ = out.Encode(answer{Done: true, Error: "request not understood: " + err.Error()})
-		return
+	conn.SetReadDeadline(time.Now().Add(controlPatience))
+	if err := json.NewDecoder(io.LimitReader(conn, requestMax)).Decode(&r); err != nil {
+		return &answer{Done: true, Error: "request not understood: " + err.Error()}
 	}
-	count, err := operate(c.server.spool, &r, out.Encode)
-	last := answer{Done: true, Count: count}
+	last := operate(c.spool, &r, put)
+	if v := findVerb(r.Verb); v != nil && v.changes {
+		c.logger.Info("queue", "verb", r.Verb, "messages", last.Count, "uid", peer.Uid, "error", last.Error)
+	}
+	return last
+}
+
+// peerOf asks the kernel who is at the other end.
+func peerOf(conn *net.UnixConn) (peer *unix.Ucred, err error) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
-		last.Error = err.Error()
+		return nil, err
 	}
-	if r.Verb != "list" && r.Verb != "show" && r.Verb != "cat" {
-		c.server.logger.Info("queue", "verb", r.Verb, "messages", count, "ids", len(r.IDs), "error", last.Error)
+	if controlErr := raw.Control(func(fd uintptr) {
+		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); controlErr != nil {
+		return nil, controlErr
 	}
-	_ = out.Encode(last)
+	return peer, err
 }
 
 // patientWriter gives each write its own deadline.
@@ -138,154 +155,4 @@ type patientWriter struct{ conn *net.UnixConn }
 func (w *patientWriter) Write(p []byte) (int, error) {
 	w.conn.SetWriteDeadline(time.Now().Add(controlPatience))
 	return w.conn.Write(p)
-}
-
-// allowed asks the kernel who is at the other end.
-func allowed(conn *net.UnixConn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var peer *unix.Ucred
-	var credErr error
-	if err := raw.Control(func(fd uintptr) {
-		peer, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return err
-	}
-	if credErr != nil {
-		return credErr
-	}
-	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
-		return errors.New("only root and the user that barid runs as may look at the queue")
-	}
-	return nil
-}
-
-// operate does what a request asks of the queue, and gives the messages that
-// it finds to put.
-func operate(q *spool.Spool, r *request, put func(any) error) (count int, err error) {
-	switch r.Verb {
-	case "list":
-		return listQueue(q, r, put)
-	case "flush":
-		f, err := r.filter()
-		if err != nil {
-			return 0, err
-		}
-		return q.Flush(f)
-	case "show", "cat", "hold", "release", "delete":
-		return eachID(q, r, put)
-	}
-	return 0, fmt.Errorf("there is no queue command %q", r.Verb)
-}
-
-// eachID does a verb to each message that is named, or, when none is, to
-// all that the filter chooses. Errors do not stop it.
-func eachID(q *spool.Spool, r *request, put func(any) error) (count int, err error) {
-	ids, err := r.ids(q)
-	if err != nil {
-		return 0, err
-	}
-	var errs []error
-	for _, id := range ids {
-		if err := oneID(q, r.Verb, id, put); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", id, err))
-			continue
-		}
-		count++
-	}
-	return count, errors.Join(errs...)
-}
-
-func oneID(q *spool.Spool, verb string, id spool.ID, put func(any) error) error {
-	switch verb {
-	case "show":
-		sum, err := q.Show(id)
-		if err != nil {
-			return err
-		}
-		return put(answer{Message: describe(sum, nil)})
-	case "cat":
-		return catMessage(q, id, put)
-	case "hold":
-		return q.Hold(id)
-	case "release":
-		return q.Release(id)
-	}
-	return q.Delete(id)
-}
-
-// ids are the messages that a request is about.
-func (r *request) ids(q *spool.Spool) (ids []spool.ID, err error) {
-	for _, text := range r.IDs {
-		id, err := spool.ParseID(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s is not a queue id: 'barid queue list' shows them", text)
-		}
-		ids = append(ids, id)
-	}
-	if len(r.IDs) > 0 {
-		return ids, nil
-	}
-	f, err := r.filter()
-	if err != nil {
-		return nil, err
-	}
-	for sum, err := range q.List(f) {
-		if err == nil {
-			ids = append(ids, sum.ID)
-		}
-	}
-	return ids, nil
-}
-
-func (r *request) filter() (f spool.Filter, err error) {
-	if r.State != "" {
-		if f.State, err = parseState(r.State); err != nil {
-			return f, err
-		}
-	}
-	f.Address, f.Dest = []byte(r.Match), []byte(r.Dest)
-	if r.OlderSeconds > 0 {
-		f.Before = time.Now().Add(-time.Duration(r.OlderSeconds) * time.Second)
-	}
-	return f, nil
-}
-
-func listQueue(q *spool.Spool, r *request, put func(any) error) (count int, err error) {
-	f, err := r.filter()
-	if err != nil {
-		return 0, err
-	}
-	for sum, err := range q.List(f) {
-		count++
-		if err := put(answer{Message: describe(sum, err)}); err != nil {
-			return count, err
-		}
-	}
-	return count, nil
-}
-
-func catMessage(q *spool.Spool, id spool.ID, put func(any) error) error {
-	body, err := q.OpenBody(id)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	piece := make([]byte, 48<<10)
-	for {
-		n, err := body.Read(piece)
-		if n > 0 {
-			if err := put(answer{Body: piece[:n]}); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"barid/internal/config"
 	"barid/internal/deliver"
 	"barid/internal/loop"
-	"barid/internal/tlsconf"
 	"barid/maildir"
 	"barid/pop3d"
 	"barid/smtpd"
@@ -34,17 +33,22 @@ func (d *doors) open(service string) newSession {
 	return func(c *loop.Conn) loop.Session { return (*d.byService.Load())[service](c) }
 }
 
-// makeDoors builds a door for each service.
+// makeDoors builds a door for each service from the newest configuration.
 func (s *server) makeDoors() map[string]newSession {
-	pop3 := s.pop3Door()
+	w := s.doors.who.Load()
+	mx, submission, lmtp := s.smtpOptions(w, proto.MX), s.smtpOptions(w, proto.Submission), s.smtpOptions(w, proto.LMTP)
+	sendmail := mx
+	mx.GreetDelay = w.cfg.SMTP.GreetDelay
+	submission.Auth = w.auth
+	submissions, pop3 := smtpd.New(submission), s.pop3Door(w)
 	return map[string]newSession{
-		"smtp":        s.smtpDoor(proto.MX),
-		"submission":  s.smtpDoor(proto.Submission),
-		"submissions": s.smtpDoor(proto.Submission),
-		"lmtp":        s.smtpDoor(proto.LMTP),
-		"sendmail":    s.smtpDoor(proto.MX),
-		"pop3":        pop3,
-		"pop3s":       pop3,
+		"smtp":          smtpd.New(mx),
+		"submission":    submissions,
+		"submissions":   submissions,
+		"lmtp":          smtpd.New(lmtp),
+		sendmailService: smtpd.New(sendmail),
+		"pop3":          pop3,
+		"pop3s":         pop3,
 	}
 }
 
@@ -52,8 +56,9 @@ func (s *server) makeDoors() map[string]newSession {
 // tenth of it.
 const headerMax = 1 << 20
 
-func (s *server) smtpDoor(mode proto.Mode) newSession {
-	w := s.doors.who.Load()
+// smtpOptions are what the SMTP doors have in common. In the engine's options
+// as in the configuration 0 means no limit.
+func (s *server) smtpOptions(w *whoIsWho, mode proto.Mode) smtpd.Options {
 	cfg := w.cfg
 	o := smtpd.Options{
 		Engine: proto.Options{
@@ -64,7 +69,7 @@ func (s *server) smtpDoor(mode proto.Mode) newSession {
 		Certificates: s.certs,
 		Router:       w.router,
 		Spool:        s.spool,
-		Quota:        s.quota(),
+		Quota:        s.quota(w),
 		XClient:      contains(cfg.Trusted.XClient),
 		XForward:     contains(cfg.Trusted.XForward),
 		Log:          s.logger,
@@ -72,18 +77,12 @@ func (s *server) smtpDoor(mode proto.Mode) newSession {
 	if s.certs != nil {
 		o.Engine.TLS = proto.TLSOffered
 	}
-	switch mode {
-	case proto.Submission:
-		o.Auth = w.auth
-	case proto.MX:
-		o.GreetDelay = cfg.SMTP.GreetDelay
-	}
-	return smtpd.New(o)
+	return o
 }
 
-// quota lets the SMTP door ask how full mailboxes are.
-func (s *server) quota() *smtpd.Quota {
-	w := s.doors.who.Load()
+// quota lets the SMTP door ask how full mailboxes are. What becomes of mail
+// for a full one is for the door and for delivery the same, from the start.
+func (s *server) quota(w *whoIsWho) *smtpd.Quota {
 	return &smtpd.Quota{
 		Limited: func(account []byte) bool {
 			a, ok := w.auth.Lookup(account)
@@ -96,19 +95,22 @@ func (s *server) quota() *smtpd.Quota {
 			}
 			return m.Fits(size)
 		},
-		Permanent: w.cfg.Mailbox.QuotaOver == "reject",
+		Permanent: s.cfg.Mailbox.QuotaOver == "reject",
 	}
 }
 
-func (s *server) pop3Door() newSession {
-	w := s.doors.who.Load()
+func (s *server) pop3Door(w *whoIsWho) newSession {
 	p := w.cfg.POP3
 	return pop3d.New(pop3d.Options{
 		Hostname: w.cfg.Hostname, Implementation: "barid", Auth: w.auth, STLS: s.certs != nil,
-		Mailbox:    func(a auth.Account) maildir.Mailbox { return w.mailbox(s.store, a) },
+		Mailbox:    func(a auth.Account) maildir.Mailbox { return w.mailboxOrNone(s.store, a) },
+		RawHeaders: true, // docs/decisions/0005-pop3-headers-as-they-came.md
 		ExpireDays: p.ExpireDays, LoginDelay: p.LoginDelay, MarkSeen: p.MarkSeen, Log: s.logger,
 	})
 }
+
+// localAgent is the agent for our own mailboxes, as destinations name it.
+const localAgent = "local"
 
 // agents are who delivers from the queue. They follow the newest
 // configuration.
@@ -117,12 +119,21 @@ func (s *server) agents() map[string]spool.Agent {
 	if s.cfg.Mailbox.QuotaOver == "reject" {
 		over = spool.Failed
 	}
-	return map[string]spool.Agent{"local": deliver.New(deliver.Options{
+	return map[string]spool.Agent{localAgent: deliver.New(deliver.Options{
 		Store:     s.store,
 		Lookup:    func(account []byte) (maildir.Mailbox, error) { return s.doors.who.Load().lookup(s.store, account) },
 		OverQuota: over,
 		Log:       s.logger,
 	})}
+}
+
+// deliverers is the number of deliveries at a time where the configuration
+// leaves it to the machine.
+func deliverers(configured int) int {
+	if configured > 0 {
+		return configured
+	}
+	return 2 * runtime.GOMAXPROCS(0)
 }
 
 // listenOptions are those of one service's sockets.
@@ -146,9 +157,9 @@ func (s *server) listenOptions(service string) loop.ListenOptions {
 		o.TooMany = []byte("-ERR [SYS/TEMP] too many connections, come back later\r\n")
 	}
 	o.ConnMax, o.ConnPerAddrMax = limits.ConnectionsMax, limits.ConnectionsPerAddressMax
-	if s.certs != nil && service != "sendmail" {
+	if s.certs != nil {
 		o.Implicit = service == "submissions" || service == "pop3s"
-		o.TLS = s.certs.Config(tlsconf.Use{Tickets: service != "smtp"})
+		o.TLS = s.certs.Config(tlsUse(cfg, service))
 	}
 	return o
 }
@@ -159,21 +170,5 @@ func contains(networks config.Networks) func(netip.Addr) bool {
 	if len(networks) == 0 {
 		return nil
 	}
-	return func(a netip.Addr) bool {
-		for _, n := range networks {
-			if n.Contains(a) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-// deliverers is the number of deliveries at a time where the configuration
-// leaves it to the machine.
-func deliverers(configured int) int {
-	if configured > 0 {
-		return configured
-	}
-	return 2 * runtime.GOMAXPROCS(0)
+	return networks.Contains
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,55 +20,78 @@ func (r *repeated) Set(value string) error {
 	return nil
 }
 
-// options are the flags that every subcommand with a configuration has.
-type options struct {
-	flags     *flag.FlagSet
-	file      string
-	overrides repeated
+// flags are the flags of a subcommand, with what its -h prints above them.
+type flags struct {
+	*flag.FlagSet
+	name, help string
+	operands   []string // what is no flag, once parsed
 }
 
-// newOptions makes the flag set of a subcommand; help is printed by -h before
-// the list of flags.
-func newOptions(t terminal, name, help string) *options {
-	o := &options{flags: flag.NewFlagSet("barid "+name, flag.ContinueOnError)}
-	o.flags.SetOutput(t.err)
-	o.flags.StringVar(&o.file, "c", "", "read the configuration from `FILE` (default "+defaultConfigFile+" where it exists)")
-	o.flags.Var(&o.overrides, "o", "set one `key=value` over the file; may be repeated")
-	o.flags.Usage = func() { printHelp(o.flags, help) }
-	return o
+func newFlags(name, help string) *flags {
+	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), name: name, help: help}
+	f.SetOutput(io.Discard)
+	return f
 }
 
-// parse reads the arguments; done says that there is nothing left to do and
-// code is the exit code (help was asked for, or the flags were wrong).
-func (o *options) parse(t terminal, args []string) (code int, done bool) {
-	return parseFlags(t, o.flags, args)
-}
-
-// parseFlags prints help to the standard output when it was asked for, and to
-// the standard error when the flags were wrong.
-func parseFlags(t terminal, flags *flag.FlagSet, args []string) (code int, done bool) {
-	for _, a := range args {
-		if a == "--" {
+// parse reads the arguments. Flags may stand before, between and behind the
+// operands, of which there may be operandsMax (negative: any number). done
+// says that there is nothing left to do, and code is the exit code: help was
+// asked for and printed, or something was wrong and was said.
+func (f *flags) parse(t terminal, args []string, operandsMax int) (code int, done bool) {
+	for {
+		if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+			f.printHelp(t.out)
+			return exitOK, true
+		} else if err != nil {
+			t.complain("%s: %v%s; 'barid %s -h' lists the flags", f.name, err, f.suggest(err), f.name)
+			return exitUsage, true
+		}
+		rest := f.Args()
+		if taken := len(args) - len(rest); len(rest) == 0 || taken > 0 && args[taken-1] == "--" {
+			f.operands = append(f.operands, rest...)
 			break
 		}
-		if a == "-h" || a == "-help" || a == "--help" {
-			flags.SetOutput(t.out)
-			flags.Usage()
-			return exitOK, true
-		}
+		f.operands, args = append(f.operands, rest[0]), rest[1:]
 	}
-	help := flags.Usage
-	flags.Usage = func() { fmt.Fprintf(t.err, "'%s -h' explains the flags\n", flags.Name()) }
-	defer func() { flags.Usage = help }()
-	if err := flags.Parse(args); err != nil {
+	if operandsMax >= 0 && len(f.operands) > operandsMax {
+		t.complain("%s: what is %q? 'barid %s -h' explains", f.name, f.operands[operandsMax], f.name)
 		return exitUsage, true
 	}
 	return exitOK, false
 }
 
-func printHelp(flags *flag.FlagSet, help string) {
-	w := flags.Output()
-	io.WriteString(w, strings.TrimLeft(help, "\n"))
-	fmt.Fprint(w, "\nflags:\n")
-	flags.PrintDefaults()
+// suggest names the flag that a mistyped one most likely meant.
+func (f *flags) suggest(err error) string {
+	_, word, ok := strings.Cut(err.Error(), "not defined: -")
+	if !ok {
+		return ""
+	}
+	var names []string
+	f.VisitAll(func(known *flag.Flag) { names = append(names, "-"+known.Name) })
+	return didYouMean("-"+strings.TrimLeft(word, "-"), names)
+}
+
+func (f *flags) printHelp(w io.Writer) {
+	io.WriteString(w, strings.TrimLeft(f.help, "\n"))
+	any := false
+	f.VisitAll(func(*flag.Flag) { any = true })
+	if any {
+		fmt.Fprint(w, "\nflags:\n")
+		f.SetOutput(w)
+		f.PrintDefaults()
+	}
+}
+
+// options are the flags of a subcommand that reads the configuration.
+type options struct {
+	*flags
+	file      string
+	overrides repeated
+}
+
+func newOptions(name, help string) *options {
+	o := &options{flags: newFlags(name, help)}
+	o.StringVar(&o.file, "c", "", "read the configuration from `FILE` (default "+defaultConfigFile+" where it exists)")
+	o.Var(&o.overrides, "o", "set one `key=value` over the file; may be repeated")
+	return o
 }

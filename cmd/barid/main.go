@@ -2,9 +2,22 @@
 // SMTP, submission and LMTP, keeps it in a durable queue, delivers it into
 // Maildirs and hands it out over POP3.
 //
-// Each subcommand is one file here. The program is the only place that knows
-// the configuration; every other package gets its settings as a small struct
-// from server.go.
+// The program is the only place that knows the configuration: every other
+// package gets its settings as a small struct. Each subcommand begins in a file
+// of its name. The server itself is in
+//
+//	serve.go       a run of it, from the start to the last signal
+//	server.go      its parts, in the order in which they need each other
+//	doors.go       which door answers on which socket
+//	whoiswho.go    what may change while it runs: accounts, maps, mailboxes
+//	reload.go      SIGHUP
+//
+// and the queue's tools, which a running server answers over its control
+// socket and which otherwise open the spool themselves, in
+//
+//	control.go     the socket: who is heard, a request, the lines of an answer
+//	operate.go     what a request does to the spool
+//	queue.go       the command: flags to request, answer to paper
 package main
 
 import (
@@ -12,33 +25,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // version is set by the build (see the Makefile).
-var version = "unknown"
-
-// Exit codes: 0, 1 and 2 as everywhere; the others are sysexits(3), which
-// cron, git and mail programs look at when they call sendmail.
-const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitSysUsage    = 64 // EX_USAGE
-	exitDataErr     = 65 // EX_DATAERR
-	exitNoUser      = 67 // EX_NOUSER
-	exitUnavailable = 69 // EX_UNAVAILABLE
-	exitSoftware    = 70 // EX_SOFTWARE
-	exitIOErr       = 74 // EX_IOERR
-	exitTempFail    = 75 // EX_TEMPFAIL
-	exitNoPerm      = 77 // EX_NOPERM
-)
+var version = ""
 
 // terminal is what a subcommand sees of its surroundings.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+	getenv   func(string) string
+	signals  <-chan os.Signal // for serve and demo; nil: those that the process gets
 }
 
 // complain prints an error the way every subcommand does.
@@ -48,25 +45,25 @@ func (t terminal) complain(format string, args ...any) {
 
 // command is one subcommand.
 type command struct {
-	name, arguments, summary string
-	run                      func(t terminal, args []string) int
+	name, summary string
+	run           func(t terminal, args []string) int
 }
 
 func commands() []command {
 	return []command{
-		{"serve", "[-c FILE] [-o key=value]...", "run the mail server", serve},
-		{"demo", "[-dir DIR]", "run a mail server to try out: two accounts, high ports, nothing to configure", demo},
-		{"check", "[-c FILE]", "read configuration, accounts, maps and certificates, and say what is wrong", check},
-		{"config", "[-n|-d] [KEY]...", "print the configuration: all keys, those set (-n), or the defaults (-d)", showConfig},
-		{"user", "add|passwd|del|list [NAME]", "edit the accounts", user},
-		{"queue", "list|show|cat|hold|release|delete|flush", "look at the queue and steer it", queue},
-		{"sendmail", "[-t] [-i] [-f FROM] [TO]...", "send a message as sendmail(1) does; also by the names sendmail, mailq and newaliases", sendmail},
-		{"version", "", "print the version", printVersion},
+		{"serve", "run the mail server", serve},
+		{"demo", "run a mail server to try out: two accounts, high ports, nothing to configure", demo},
+		{"check", "read configuration, accounts, maps and certificates, and say what is wrong", check},
+		{"config", "print the configuration: all keys, those set (-n), or the defaults (-d)", showConfig},
+		{"user", "edit the accounts: add, passwd, del, list", user},
+		{"queue", "look at the queue and steer it: list, show, cat, hold, release, delete, flush", queue},
+		{"sendmail", "send a message as sendmail(1) does; also by the names sendmail, mailq, newaliases", sendmail},
+		{"version", "print the version", printVersion},
 	}
 }
 
 func main() {
-	t := terminal{os.Stdin, os.Stdout, os.Stderr}
+	t := terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
 	os.Exit(run(t, filepath.Base(os.Args[0]), os.Args[1:]))
 }
 
@@ -85,17 +82,34 @@ func run(t terminal, self string, args []string) int {
 		usage(t.err)
 		return exitUsage
 	}
-	if slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		return help(t, args[1:])
+	case "-version", "--version":
+		return printVersion(t, nil)
+	}
+	return runCommand(t, args[0], args[1:])
+}
+
+func runCommand(t terminal, name string, args []string) int {
+	var names []string
+	for _, c := range commands() {
+		if c.name == name {
+			return c.run(t, args)
+		}
+		names = append(names, c.name)
+	}
+	t.complain("there is no command %q%s; 'barid -h' lists them", name, didYouMean(name, names))
+	return exitUsage
+}
+
+// help explains the program, or one of its commands.
+func help(t terminal, args []string) int {
+	if len(args) == 0 {
 		usage(t.out)
 		return exitOK
 	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(t, args[1:])
-		}
-	}
-	t.complain("there is no command %q%s; 'barid -h' lists them", args[0], suggestCommand(args[0]))
-	return exitUsage
+	return runCommand(t, args[0], []string{"-h"})
 }
 
 func usage(w io.Writer) {
@@ -104,23 +118,4 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, "\n'barid COMMAND -h' explains one. First try: barid demo\n")
-}
-
-// suggestCommand names the command that a mistyped word most likely meant.
-func suggestCommand(word string) string {
-	for _, c := range commands() {
-		if strings.HasPrefix(c.name, word) || strings.HasPrefix(word, c.name) {
-			return fmt.Sprintf(" (did you mean %q?)", c.name)
-		}
-	}
-	return ""
-}
-
-func printVersion(t terminal, args []string) int {
-	if len(args) > 0 {
-		fmt.Fprint(t.out, "usage: barid version\n\nPrints the version of this program.\n")
-		return exitOK
-	}
-	fmt.Fprintf(t.out, "barid %s\n", version)
-	return exitOK
 }

@@ -2,144 +2,179 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"slices"
+	"strings"
 	"time"
-
-	"barid/internal/config"
 )
 
 const queueHelp = `
-usage: barid queue [-c FILE] [-o key=value]... [FILTER]... list [-json|-mailq]
-       barid queue ... show ID...
-       barid queue ... cat ID
-       barid queue ... hold|release|delete ID...
-       barid queue ... hold|release|delete FILTER...
-       barid queue ... flush [FILTER]...
+usage: barid queue [FLAG]... list [FILTER]... [-json|-mailq]
+       barid queue [FLAG]... show ID... [-json]
+       barid queue [FLAG]... cat ID
+       barid queue [FLAG]... hold|release|delete ID...|FILTER...
+       barid queue [FLAG]... flush [ID...|FILTER...]
 
-Looks at the queue of the running server and steers it.
+Looks at the queue and steers it: that of the running server, or, for root and
+the server's user, the one on the disk when no server runs.
 
   list     the messages that wait, one line per recipient
   show     all that is known about a message, with the attempts so far
   cat      the text of a message
   hold     keep messages without trying to deliver them
-  release  let held and failed messages be tried again
+  release  try held, failed and deferred messages now, as if they were new
   delete   remove messages for good
   flush    try what is deferred now
 
-hold, release and delete need either ids or a filter. Mail that failed for
-good is kept in the state failed until it is released or deleted.
+hold, release and delete need ids or a filter; -all is all messages. An ID of -
+reads ids from the standard input, one a line. Several filters choose what all
+of them apply to.
+
+Mail that failed for good stays in the queue, in the state failed, until it is
+released or deleted.
+
+examples:
+  barid queue list -state failed
+  barid queue hold -address @example.org
+  barid queue delete -older 120h -state failed
+  barid queue list -json | jq -r 'select(.sender=="MAILER-DAEMON").queue_id' | barid queue delete -
+
+The JSON is one object per message and line. queue_name, queue_id, arrival_time,
+message_size, sender and recipients (address, orig_address, delay_reason) are as
+postqueue -j of Postfix has them.
+
+exit codes: 0 done, 1 failed for some or all, 2 wrong use, 69 there is neither a
+server nor a spool, 75 try again, 77 not permitted
 `
 
 // queueOptions are the flags of barid queue.
 type queueOptions struct {
 	*options
 	json, mailq, all, quiet bool
-	state, match, dest      string
+	state, address, dest    string
 	older                   time.Duration
 }
 
-func newQueueOptions(t terminal) *queueOptions {
-	q := &queueOptions{options: newOptions(t, "queue", queueHelp)}
-	f := q.flags
-	f.BoolVar(&q.json, "json", false, "list, show: one JSON object per message")
-	f.BoolVar(&q.mailq, "mailq", false, "list: as mailq of Postfix prints it")
-	f.BoolVar(&q.all, "all", false, "filter: every message")
-	f.BoolVar(&q.quiet, "quiet", false, "say nothing on success")
-	f.StringVar(&q.state, "state", "", "filter: a recipient is in `STATE` (ready, running, deferred, delivered, held, failed)")
-	f.StringVar(&q.match, "address", "", "filter: `TEXT` is part of the sender's or a recipient's address")
-	f.StringVar(&q.dest, "dest", "", "filter: the destination begins with `TEXT`, such as local:alice")
-	f.DurationVar(&q.older, "older", 0, "filter: arrived at least `DURATION` ago, such as 90m")
+func newQueueOptions() *queueOptions {
+	q := &queueOptions{options: newOptions("queue", queueHelp)}
+	q.BoolVar(&q.json, "json", false, "list, show: one JSON object per message")
+	q.BoolVar(&q.mailq, "mailq", false, "list: as mailq of Postfix prints it")
+	q.BoolVar(&q.all, "all", false, "filter: every message")
+	q.BoolVar(&q.quiet, "quiet", false, "say nothing on success")
+	q.StringVar(&q.state, "state", "", "filter: a recipient is in `STATE`: ready, running, deferred, delivered, held or failed")
+	q.StringVar(&q.address, "address", "", "filter: `TEXT` is part of the sender's or a recipient's address")
+	q.StringVar(&q.dest, "dest", "", "filter: the destination begins with `TEXT`, such as local:alice")
+	q.DurationVar(&q.older, "older", 0, "filter: arrived at least `DURATION` ago, such as 90m")
 	return q
 }
 
 // queue is the subcommand.
 func queue(t terminal, args []string) int {
-	q := newQueueOptions(t)
-	verb, args := splitVerb(args)
-	if code, done := q.parse(t, args); done {
+	q := newQueueOptions()
+	if code, done := q.parse(t, args, -1); done {
 		return code
 	}
-	r, err := q.request(verb)
+	r, err := q.request(t.in)
 	if err != nil {
 		return t.fail(err, exitUsage)
 	}
-	cfg, err := q.load()
-	if err != nil {
-		return t.fail(err, exitFailure)
-	}
-	if err := q.run(t, cfg, r); err != nil {
-		return t.fail(err, exitFailure)
-	}
-	return exitOK
+	return q.run(t, r)
 }
 
-var queueVerbs = []string{"list", "show", "cat", "hold", "release", "delete", "flush"}
-
-// splitVerb takes the verb out of the arguments, so that flags may stand on
-// both sides of it.
-func splitVerb(args []string) (verb string, rest []string) {
-	i := slices.IndexFunc(args, func(a string) bool { return slices.Contains(queueVerbs, a) })
-	if i < 0 {
-		return "", args
-	}
-	return args[i], slices.Concat(args[:i], args[i+1:])
-}
-
-func (q *queueOptions) request(verb string) (*request, error) {
-	r := &request{Verb: verb, IDs: q.flags.Args(), State: q.state, Match: q.match, Dest: q.dest, OlderSeconds: int64(q.older / time.Second)}
-	filtered := q.all || q.state != "" || q.match != "" || q.dest != "" || q.older != 0
-	switch {
-	case verb == "":
+// request turns the command line into a request.
+func (q *queueOptions) request(in io.Reader) (*request, error) {
+	if len(q.operands) == 0 {
 		return nil, errors.New("queue: say list, show, cat, hold, release, delete or flush; 'barid queue -h' explains")
-	case (verb == "list" || verb == "flush") && len(r.IDs) > 0:
-		return nil, fmt.Errorf("queue %s: it takes filters, not ids", verb)
-	case (verb == "show" || verb == "cat") && len(r.IDs) == 0:
-		return nil, fmt.Errorf("queue %s: which message? 'barid queue list' shows the ids", verb)
-	case verb != "list" && verb != "flush" && len(r.IDs) == 0 && !filtered:
-		return nil, fmt.Errorf("queue %s: which messages? name ids, or a filter, or -all", verb)
-	case len(r.IDs) > 0 && filtered:
-		return nil, fmt.Errorf("queue %s: either ids or a filter", verb)
+	}
+	r := &request{
+		Verb: q.operands[0], IDs: q.operands[1:],
+		State: q.state, Address: q.address, Dest: q.dest, OlderSeconds: int64(q.older / time.Second),
+	}
+	if findVerb(r.Verb) == nil {
+		var names []string
+		for _, v := range verbs() {
+			names = append(names, v.name)
+		}
+		return nil, fmt.Errorf("queue: there is no command %q%s; 'barid queue -h' explains", r.Verb, didYouMean(r.Verb, names))
+	}
+	if r.State != "" {
+		if _, err := parseState(r.State); err != nil {
+			return nil, fmt.Errorf("queue: %w", err)
+		}
+	}
+	if err := q.check(r); err != nil {
+		return nil, err
+	}
+	if slices.Equal(r.IDs, []string{"-"}) {
+		return r, r.readIDs(in)
 	}
 	return r, nil
 }
 
-// run sends a request to the server and prints the answer as it comes.
-func (q *queueOptions) run(t terminal, cfg *config.Config, r *request) error {
-	conn, err := net.Dial("unix", cfg.Socket.Control)
-	if err != nil {
-		return exitWith(exitUnavailable, "the server does not answer (%w): is it running, with this configuration?", err)
+// check refuses what is most likely not meant.
+func (q *queueOptions) check(r *request) error {
+	filtered := q.all || q.state != "" || q.address != "" || q.dest != "" || q.older != 0
+	switch named := len(r.IDs) > 0; {
+	case r.Verb == "list" && named:
+		return errors.New("queue list: it takes filters, not ids; 'barid queue show' takes ids")
+	case (r.Verb == "show" || r.Verb == "cat") && !named:
+		return fmt.Errorf("queue %s: which message? 'barid queue list' shows the ids", r.Verb)
+	case r.Verb != "list" && r.Verb != "flush" && !named && !filtered:
+		return fmt.Errorf("queue %s: which messages? name ids, or a filter, or -all", r.Verb)
+	case named && filtered:
+		return fmt.Errorf("queue %s: either ids or a filter", r.Verb)
+	case q.older < 0:
+		return errors.New("queue: -older wants a time that has passed")
 	}
-	defer conn.Close()
-	if err := json.NewEncoder(conn).Encode(r); err != nil {
-		return err
+	return nil
+}
+
+// readIDs takes the first word of each line.
+func (r *request) readIDs(in io.Reader) error {
+	r.IDs = nil
+	for lines := bufio.NewScanner(in); ; {
+		if !lines.Scan() {
+			if len(r.IDs) == 0 {
+				return exitWith(exitOK, "queue %s: no ids on the standard input, nothing to do", r.Verb)
+			}
+			return lines.Err()
+		}
+		if words := strings.Fields(lines.Text()); len(words) > 0 {
+			r.IDs = append(r.IDs, words[0])
+		}
+	}
+}
+
+// run has the request done and prints the answer as it comes.
+func (q *queueOptions) run(t terminal, r *request) int {
+	cfg, err := q.load()
+	if err != nil {
+		return t.fail(err, exitFailure)
 	}
 	out := bufio.NewWriter(t.out)
-	defer out.Flush()
-	in := json.NewDecoder(conn)
-	show := q.printer(r.Verb)
-	for {
-		var a answer
-		if err := in.Decode(&a); err != nil {
-			return fmt.Errorf("the server's answer breaks off: %w", err)
-		}
-		switch {
-		case a.Done && a.Error != "":
-			return errors.New(a.Error)
-		case a.Done:
-			q.conclude(out, show, r.Verb, a.Count)
+	show, code := q.printer(r.Verb), exitOK
+	last, err := ask(cfg, r, func(a *answer) error {
+		if a.Failed != "" {
+			t.complain("%s", a.Failed)
+			code = exitFailure
 			return nil
-		case a.Message != nil:
-			show.print(out, a.Message)
-		default:
-			if err := raw(out, a.Body); err != nil {
-				return err
-			}
 		}
+		if a.Message == nil {
+			_, err := out.Write(a.Body)
+			return err
+		}
+		_, err := out.Write(show.message(nil, a.Message))
+		return err
+	})
+	if err == nil {
+		_, err = out.Write(q.conclude(show, r.Verb, last.Count))
 	}
+	if err := errors.Join(err, out.Flush()); err != nil {
+		return t.fail(err, exitFailure)
+	}
+	return code
 }
 
 func (q *queueOptions) printer(verb string) printer {
@@ -154,14 +189,15 @@ func (q *queueOptions) printer(verb string) printer {
 	return new(table)
 }
 
-func (q *queueOptions) conclude(out *bufio.Writer, show printer, verb string, count int) {
-	switch verb {
-	case "list", "show":
-		show.end(out, count)
-	case "cat":
-	default:
-		if !q.quiet {
-			fmt.Fprintf(out, "%s: %d messages\n", verb, count)
-		}
+// conclude is what stands at the end of an answer.
+func (q *queueOptions) conclude(show printer, verb string, count int) []byte {
+	switch {
+	case verb == "list" || verb == "show":
+		return show.end(nil, count)
+	case verb == "cat" || q.quiet:
+		return nil
+	case count == 1:
+		return fmt.Appendf(nil, "%s: 1 message\n", verb)
 	}
+	return fmt.Appendf(nil, "%s: %d messages\n", verb, count)
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"barid/auth"
+	"barid/internal/config"
+	"barid/internal/route"
 )
 
 const sendmailHelp = `usage: barid sendmail [FLAG]... [RECIPIENT]...
@@ -13,46 +16,64 @@ const sendmailHelp = `usage: barid sendmail [FLAG]... [RECIPIENT]...
        newaliases
 
 Reads a message from the standard input and hands it to the mail server, as
-sendmail(1) does. Symbolic links named sendmail, mailq and newaliases to this
-program make it the system's sendmail.
+sendmail(1) does: From, Date and Message-ID are added where they are missing,
+Bcc, Return-Path and Content-Length are removed. Names without a domain get the
+first of the key "domains". Symbolic links named sendmail, mailq and newaliases
+to this program make it the system's sendmail.
 
-  -t        take recipients from To, Cc and Bcc, besides those given; Bcc is removed
-  -i, -oi   a line with a single dot does not end the message
-  -f FROM   envelope sender ("" or "<>" for none); -r is the same
-  -F NAME   full name for a From field that has to be added
-  -bm       send a message (the default)
-  -bs       speak SMTP on standard input and output
-  -bp       list the queue, as mailq
-  -bi       check the aliases file, as newaliases
-  -q        try to deliver everything that waits in the queue now
-  -C FILE   configuration file
-  -v, -n, -m, -U, -G, -A, -B, -h, -L, -N, -O, -R, -V, -X, -o... are accepted for scripts
+The message is in the queue, on stable storage, when it ends with 0. While the
+server does not run, root and the server's user put it there all the same;
+others get 75, and should try again.
+
+  -t         take recipients from To, Cc and Bcc (or from Resent-To, ...),
+             besides those given
+  -i, -oi    a line with a single dot does not end the message
+  -f FROM    envelope sender ("" or "<>" for none); -r is the same
+  -F NAME    full name for a From field that has to be added
+  -N WHEN    reports wanted: never, or some of success,failure,delay
+  -R WHAT    what a report returns: full or hdrs
+  -V ID      envelope id for reports
+  -bm        send a message (the default)
+  -bs        speak SMTP on standard input and output
+  -bv        say whether mail to the recipients would be taken; send nothing
+  -bp        list the queue, as mailq
+  -bi, -I    check the aliases, as newaliases
+  -q         try to deliver what is deferred now; -qI ID one message, -qR TEXT
+             those with TEXT in an address
+  -C FILE    configuration file
+
+-A -B -G -L -O -U -X -c -d -e -h -m -n -o... -p -q INTERVAL -v -x and -bh -bH are
+accepted for scripts and do nothing.
 
 exit codes (sysexits): 0 accepted, 64 wrong use, 65 message unreadable,
-67 recipient refused, 69 refused by the server, 75 try again later
+67 no such recipient, 69 refused, 74 standard input unreadable, 75 try again
+later, 77 not permitted, 78 configuration broken. When some recipients were
+refused, the others have the message.
 `
 
 // sendmailFlags says which flag letters take an argument (attached or as the
 // next word), as sendmail programs agree.
-const sendmailFlags = "A:B:C:F:GL:N:O:R:UV:X:b:f:h:imno:r:tv"
+const sendmailFlags = "A:B:C:F:GIL:N:O:R:UV:X:b:cd:e:f:h:imno:p:r:tvx"
 
 // sendmailArgs is a parsed sendmail command line.
 type sendmailArgs struct {
-	mode         string // the letter of -b: m, s, p, i; or q for -q
-	fromHeaders  bool   // -t
-	dotIsText    bool   // -i
-	sender       string // -f
-	senderGiven  bool
-	fullName     string // -F
-	configFile   string // -C
-	recipients   []string
-	helpWasAsked bool
+	mode        byte // the letter of -b: m, s, p, i, v; q for -q, h for help, 0 for nothing to do
+	fromHeaders bool // -t
+	dotIsText   bool // -i
+	sender      *string
+	fullName    string
+	configFile  string
+	flush       []string // of barid queue, what -q asks for
+	notify      string
+	ret         string
+	envid       string
+	recipients  []string
 }
 
 // parseSendmail reads a command line in the manner of getopt(3), which
 // package flag does not: -oi is -o with the argument i, -it is -i -t.
 func parseSendmail(args []string) (sendmailArgs, error) {
-	a := sendmailArgs{mode: "m"}
+	a := sendmailArgs{mode: 'm'}
 	for len(args) > 0 {
 		word := args[0]
 		args = args[1:]
@@ -61,7 +82,7 @@ func parseSendmail(args []string) (sendmailArgs, error) {
 			a.recipients = append(a.recipients, args...)
 			return a, nil
 		case word == "-help" || word == "--help" || word == "-h" && len(args) == 0:
-			a.helpWasAsked = true
+			a.mode = 'h'
 			return a, nil
 		case len(word) < 2 || word[0] != '-':
 			a.recipients = append(a.recipients, word)
@@ -81,16 +102,15 @@ func (a *sendmailArgs) flags(letters string, next []string) ([]string, error) {
 	for letters != "" {
 		letter := letters[0]
 		letters = letters[1:]
-		if letter == 'q' { // its argument, an interval, can only be attached
-			a.mode = "q"
-			return next, nil
+		if letter == 'q' { // its argument can only be attached, but for -qI ID
+			return a.flushFlag(letters, next)
 		}
 		i := strings.IndexByte(sendmailFlags, letter)
 		if i < 0 || letter == ':' {
 			return next, fmt.Errorf("there is no flag -%c", letter)
 		}
 		if i+1 == len(sendmailFlags) || sendmailFlags[i+1] != ':' {
-			a.set(letter, "")
+			a.set(letter)
 			continue
 		}
 		if letters == "" {
@@ -104,30 +124,75 @@ func (a *sendmailArgs) flags(letters string, next []string) ([]string, error) {
 	return next, nil
 }
 
-func (a *sendmailArgs) set(letter byte, _ string) {
+// flushFlag applies -q, -qI ID, -qR TEXT, and -q INTERVAL, which is for
+// daemons of other programs.
+func (a *sendmailArgs) flushFlag(rest string, next []string) ([]string, error) {
+	a.mode = 'q'
+	if rest == "" {
+		return next, nil
+	}
+	kind, value := rest[0], rest[1:]
+	if kind != 'I' && kind != 'R' {
+		a.mode = 0
+		return next, nil
+	}
+	if value == "" {
+		if len(next) == 0 {
+			return next, fmt.Errorf("-q%c needs an argument", kind)
+		}
+		value, next = next[0], next[1:]
+	}
+	if kind == 'I' {
+		a.flush = []string{"--", value}
+	} else {
+		a.flush = []string{"-address", value}
+	}
+	return next, nil
+}
+
+func (a *sendmailArgs) set(letter byte) {
 	switch letter {
 	case 't':
 		a.fromHeaders = true
 	case 'i':
 		a.dotIsText = true
+	case 'I':
+		a.mode = 'i'
 	}
 }
 
 func (a *sendmailArgs) setArgument(letter byte, value string) error {
 	switch letter {
 	case 'b':
-		if !strings.Contains("m s p i", value) {
-			return fmt.Errorf("-b%s is not supported: there are -bm, -bs, -bp and -bi", value)
-		}
-		a.mode = value
+		return a.setMode(value)
 	case 'f', 'r':
-		a.sender, a.senderGiven = strings.TrimSuffix(strings.TrimPrefix(value, "<"), ">"), true
+		a.sender = &value
 	case 'F':
 		a.fullName = value
 	case 'C':
 		a.configFile = value
+	case 'N':
+		a.notify = value
+	case 'R':
+		a.ret = value
+	case 'V':
+		a.envid = value
 	case 'o':
 		a.dotIsText = a.dotIsText || value == "i"
+	}
+	return nil
+}
+
+func (a *sendmailArgs) setMode(value string) error {
+	switch value {
+	case "m", "s", "p", "i", "v":
+		a.mode = value[0]
+	case "h", "H": // about a memory of hosts that barid does not have
+		a.mode = 0
+	case "d", "l", "D":
+		return fmt.Errorf("-b%s does not start a server here: 'barid serve' does", value)
+	default:
+		return fmt.Errorf("-b%s is not supported: there are -bm, -bs, -bv, -bp and -bi", value)
 	}
 	return nil
 }
@@ -139,52 +204,60 @@ func sendmail(t terminal, args []string) int {
 		t.complain("sendmail: %v; 'barid sendmail -h' lists the flags", err)
 		return exitSysUsage
 	}
-	if a.helpWasAsked {
+	switch a.mode {
+	case 0:
+		return exitOK
+	case 'h':
 		io.WriteString(t.out, sendmailHelp)
 		return exitOK
+	case 'p':
+		return queue(t, append(a.configFlag(), "list", "-mailq"))
+	case 'q':
+		return queue(t, append(append(a.configFlag(), "flush", "-quiet"), a.flush...))
+	}
+	cfg, err := config.Load(configFile(a.configFile), nil)
+	if err != nil {
+		return t.fail(err, exitConfig)
 	}
 	switch a.mode {
-	case "s":
-		return speakSMTP(t, a)
-	case "p":
-		return queue(t, append(configFlag(a), "list", "-mailq"))
-	case "q":
-		return queue(t, append(configFlag(a), "flush", "-quiet"))
-	case "i":
-		return newaliases(t, a)
+	case 's':
+		err = speakSMTP(t, cfg)
+	case 'i':
+		err = newaliases(t, cfg)
+	case 'v':
+		err = verify(t, cfg, &a)
+	default:
+		err = sendMessage(t, cfg, &a)
 	}
-	return sendMessage(t, a)
+	if err != nil {
+		return t.fail(err, exitTempFail)
+	}
+	return exitOK
 }
 
-func configFlag(a sendmailArgs) []string {
+func (a *sendmailArgs) configFlag() []string {
 	if a.configFile == "" {
 		return nil
 	}
 	return []string{"-c", a.configFile}
 }
 
-// exitError is an error that knows its exit code.
-type exitError struct {
-	code int
-	err  error
-}
-
-// Error implements error.
-func (e *exitError) Error() string { return e.err.Error() }
-
-// Unwrap gives the cause.
-func (e *exitError) Unwrap() error { return e.err }
-
-func exitWith(code int, format string, args ...any) error {
-	return &exitError{code, fmt.Errorf(format, args...)}
-}
-
-// fail prints an error and returns its exit code, otherwise the given one.
-func (t terminal) fail(err error, otherwise int) int {
-	t.complain("%v", err)
-	var e *exitError
-	if errors.As(err, &e) {
-		return e.code
+// newaliases checks the maps; there is nothing to build.
+func newaliases(t terminal, cfg *config.Config) error {
+	accounts, err := auth.Open(authOptions(cfg, nil))
+	if err != nil {
+		return exitWith(exitDataErr, "%w", err)
 	}
-	return otherwise
+	wrong := 0
+	for _, p := range route.Check(routeOptions(cfg, accounts, nil)) {
+		fmt.Fprintln(t.err, p.String())
+		if !p.Warning {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return exitWith(exitDataErr, "errors in the maps: %d", wrong)
+	}
+	fmt.Fprintln(t.out, "the maps are in order; they are used as they are, and a running server notices changes by itself")
+	return nil
 }

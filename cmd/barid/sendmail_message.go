@@ -3,14 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/mail"
-	"os"
-	osuser "os/user"
 	"strings"
 	"time"
+
+	"barid/internal/message"
 )
 
 // draft is a message as it came from a local program: what it may lack is
@@ -20,34 +19,55 @@ type draft struct {
 	body   []byte
 }
 
-// readDraft reads a message. Without dotIsText a line with a single dot ends
-// it, as sendmail has always done for people at a terminal.
-func readDraft(r io.Reader, dotIsText bool) (draft, error) {
+// readDraft reads a message of at most sizeMax bytes (0: any number). Without
+// dotIsText a line with a single dot ends it, as sendmail has always done for
+// people at a terminal. A CR that ends no line ends one here, since mail cannot
+// carry it otherwise and programs that draw progress bars are run by cron.
+func readDraft(r io.Reader, dotIsText bool, sizeMax int64) (draft, error) {
 	var text []byte
-	lines := bufio.NewReader(r)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil && err != io.EOF {
+	for lines := bufio.NewReader(r); ; {
+		line, err := lines.ReadSlice('\n')
+		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 			return draft{}, exitWith(exitIOErr, "reading the message: %w", err)
 		}
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		ended := err == io.EOF && len(line) == 0
-		if line = bytes.TrimSuffix(line, []byte("\r")); bytes.IndexByte(line, '\r') >= 0 {
-			return draft{}, exitWith(exitDataErr, "line %d of the message contains a CR that ends no line: mail cannot carry it", bytes.Count(text, []byte("\n"))+1)
+		start := len(text)
+		for start > 0 && text[start-1] != '\n' {
+			start-- // ErrBufferFull: the line goes on
 		}
-		if ended || !dotIsText && string(line) == "." {
-			return splitDraft(text), nil
+		text = append(text, line...)
+		if sizeMax > 0 && int64(len(text)) > sizeMax {
+			return draft{}, exitWith(exitUnavailable, "the message is larger than message.size-max, %d bytes", sizeMax)
 		}
-		text = append(append(text, line...), '\n')
+		ended := err == io.EOF
+		if !dotIsText && string(bytes.TrimRight(text[start:], "\r\n")) == "." && err != bufio.ErrBufferFull {
+			text, ended = text[:start], true
+		}
+		if ended {
+			return splitDraft(normalize(text)), nil
+		}
 	}
 }
 
+// normalize gives every line an LF at its end.
+func normalize(text []byte) []byte {
+	if bytes.IndexByte(text, '\r') >= 0 {
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+		text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	return text
+}
+
 // splitDraft finds the end of the header. Text that does not begin with a
-// header field is all body.
+// header field is all body, but for the separator line of a mailbox file.
 func splitDraft(text []byte) draft {
+	if bytes.HasPrefix(text, []byte("From ")) {
+		text = text[bytes.IndexByte(text, '\n')+1:]
+	}
 	end := 0
-	for end < len(text) {
-		line := text[end : end+bytes.IndexByte(text[end:], '\n')+1]
+	for line := range bytes.Lines(text) {
 		if len(line) == 1 {
 			return draft{text[:end], text[end+1:]}
 		}
@@ -61,90 +81,70 @@ func splitDraft(text []byte) draft {
 	return draft{header: text}
 }
 
-// fields parses the header for looking things up.
-func (d draft) fields() (mail.Header, error) {
-	m, err := mail.ReadMessage(io.MultiReader(bytes.NewReader(d.header), strings.NewReader("\n")))
-	if err != nil {
-		return nil, exitWith(exitDataErr, "the header of the message cannot be read: %w", err)
-	}
-	return m.Header, nil
+func (d draft) has(name string) bool {
+	_, found := message.Lookup(d.header, name)
+	return found
 }
 
-// recipients collects the addresses of To, Cc and Bcc.
+// recipients collects the addresses of To, Cc and Bcc, or, of a message that
+// is sent on, those of Resent-To, Resent-Cc and Resent-Bcc (RFC 5322 3.6.6).
 func (d draft) recipients() ([]string, error) {
-	header, err := d.fields()
-	if err != nil {
-		return nil, err
+	names := []string{"To", "Cc", "Bcc"}
+	if d.has("Resent-To") || d.has("Resent-Cc") || d.has("Resent-Bcc") {
+		names = []string{"Resent-To", "Resent-Cc", "Resent-Bcc"}
 	}
 	var found []string
-	for _, name := range []string{"To", "Cc", "Bcc"} {
-		for _, value := range header[name] {
-			if strings.TrimSpace(value) == "" {
+	for field := range message.Fields(d.header) {
+		for _, name := range names {
+			if !field.Is(name) {
 				continue
 			}
-			list, err := mail.ParseAddressList(value)
+			list, err := parseAddresses(string(message.AppendUnfolded(nil, field.Value())))
 			if err != nil {
-				return nil, exitWith(exitDataErr, "%s: %q: %w", name, value, err)
+				return nil, exitWith(exitDataErr, "%s: %w", name, err)
 			}
-			for _, a := range list {
-				found = append(found, a.Address)
-			}
+			found = append(found, list...)
 		}
 	}
 	return found, nil
 }
 
-// withoutBcc removes the Bcc fields with their continuation lines.
-func (d draft) withoutBcc() draft {
-	var kept []byte
-	skipping := false
-	for _, line := range bytes.SplitAfter(d.header, []byte("\n")) {
-		if len(line) > 0 && line[0] != ' ' && line[0] != '\t' {
-			skipping = len(line) >= 4 && strings.EqualFold(string(line[:4]), "bcc:")
+// dropped are fields that do not travel: who got a blind copy is nobody's
+// business, and the others are for the last hop to write.
+var dropped = [...]string{"Bcc", "Resent-Bcc", "Return-Path", "Content-Length"}
+
+func (d draft) withoutDropped() draft {
+	kept := make([]byte, 0, len(d.header))
+	for field := range message.Fields(d.header) {
+		drop := false
+		for _, name := range dropped {
+			drop = drop || field.Is(name)
 		}
-		if !skipping {
-			kept = append(kept, line...)
+		if !drop {
+			kept = append(kept, field.Raw...)
 		}
 	}
 	return draft{kept, d.body}
 }
 
 // completed adds the fields that a message has to have and this one lacks:
-// From, Date and Message-ID.
-func (d draft) completed(from mail.Address, now time.Time, messageID string) (draft, error) {
-	header, err := d.fields()
-	if err != nil {
-		return d, err
-	}
+// From, Date and Message-ID (RFC 6409 8.1 to 8.3).
+func (d draft) completed(from mail.Address, now time.Time, messageID string) draft {
 	var added strings.Builder
-	if header.Get("From") == "" {
+	if !d.has("From") {
 		fmt.Fprintf(&added, "From: %s\n", from.String())
 	}
-	if header.Get("Date") == "" {
+	if !d.has("Date") {
 		fmt.Fprintf(&added, "Date: %s\n", now.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	}
-	if header.Get("Message-Id") == "" {
+	if !d.has("Message-ID") {
 		fmt.Fprintf(&added, "Message-ID: <%s>\n", messageID)
 	}
-	return draft{append(d.header[:len(d.header):len(d.header)], added.String()...), d.body}, nil
+	return draft{append(d.header[:len(d.header):len(d.header)], added.String()...), d.body}
 }
 
 // text is the whole message with LF line ends.
 func (d draft) text() []byte {
-	return append(append(append([]byte{}, d.header...), '\n'), d.body...)
-}
-
-// defaultSender is who runs the program, at the given domain.
-func defaultSender(domain, fullName string) (mail.Address, error) {
-	u, err := osuser.Current()
-	if err != nil {
-		if name := os.Getenv("LOGNAME"); name != "" {
-			return mail.Address{Name: fullName, Address: name + "@" + domain}, nil
-		}
-		return mail.Address{}, errors.New("cannot tell who you are: give the sender with -f")
-	}
-	if fullName == "" {
-		fullName, _, _ = strings.Cut(u.Name, ",")
-	}
-	return mail.Address{Name: fullName, Address: u.Username + "@" + domain}, nil
+	text := make([]byte, 0, len(d.header)+1+len(d.body))
+	return append(append(append(text, d.header...), '\n'), d.body...)
 }

@@ -1,145 +1,229 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/mail"
-	"net/smtp"
 	"net/textproto"
 	"os"
-	"slices"
+	osuser "os/user"
 	"strings"
 	"time"
 
 	"barid/internal/config"
 )
 
+// submission is a message on its way to the server.
+type submission struct {
+	sender             string
+	recipients         []string
+	text               []byte // with LF line ends
+	notify, ret, envid string // of DSN (RFC 3461), each may be empty
+}
+
 // sendMessage is sendmail's main job: read a message, complete it, hand it to
 // the server.
-func sendMessage(t terminal, a sendmailArgs) int {
-	cfg, err := config.Load(configFile(a.configFile), nil)
+func sendMessage(t terminal, cfg *config.Config, a *sendmailArgs) error {
+	m, err := compose(t, cfg, a)
 	if err != nil {
-		return t.fail(err, exitTempFail)
+		return err
 	}
-	d, sender, recipients, err := compose(t.in, a, cfg)
+	return withDoor(cfg, func(c *client) error { return c.submit(m) })
+}
+
+// verify asks the server about each recipient, and sends nothing.
+func verify(t terminal, cfg *config.Config, a *sendmailArgs) error {
+	m, err := envelope(t, cfg, a, draft{})
 	if err != nil {
-		return t.fail(err, exitSoftware)
+		return err
 	}
-	if err := submit(cfg, sender, recipients, d.text()); err != nil {
-		return t.fail(err, exitTempFail)
-	}
-	return exitOK
+	return withDoor(cfg, func(c *client) error {
+		if err := c.begin(&submission{}); err != nil {
+			return err
+		}
+		var bad []error
+		for _, r := range m.recipients {
+			err := c.rcpt(m, r)
+			if err == nil {
+				fmt.Fprintf(t.out, "%s... deliverable\n", r)
+				continue
+			}
+			bad = append(bad, err)
+		}
+		return errors.Join(bad...)
+	})
 }
 
 // compose reads the message and settles who sends it to whom.
-func compose(in io.Reader, a sendmailArgs, cfg *config.Config) (d draft, sender string, recipients []string, err error) {
-	if d, err = readDraft(in, a.dotIsText); err != nil {
-		return d, "", nil, err
-	}
-	recipients = slices.Clone(a.recipients)
-	if a.fromHeaders {
-		found, err := d.recipients()
-		if err != nil {
-			return d, "", nil, err
-		}
-		recipients = append(recipients, found...)
-	}
-	if len(recipients) == 0 {
-		return d, "", nil, exitWith(exitSysUsage, "no recipients: name them, or use -t to take them from the header")
-	}
-	self, err := defaultSender(cfg.Hostname, a.fullName)
+func compose(t terminal, cfg *config.Config, a *sendmailArgs) (*submission, error) {
+	d, err := readDraft(t.in, a.dotIsText, cfg.Message.SizeMax)
 	if err != nil {
-		return d, "", nil, exitWith(exitSysUsage, "%w", err)
+		return nil, err
 	}
-	sender = self.Address
-	if a.senderGiven {
-		sender = a.sender
-		if sender != "" {
-			self = mail.Address{Name: a.fullName, Address: sender}
-		}
+	m, err := envelope(t, cfg, a, d)
+	if err != nil {
+		return nil, err
+	}
+	from := mail.Address{Name: a.fullName, Address: m.sender}
+	if from.Address == "" || a.sender == nil {
+		from = self(t, cfg, a.fullName)
 	}
 	now := time.Now()
 	messageID := fmt.Sprintf("%d.%d@%s", now.UnixNano(), os.Getpid(), cfg.Hostname)
-	d, err = d.withoutBcc().completed(self, now, messageID)
-	return d, sender, qualified(recipients, cfg.Domains[0]), err
+	m.text = d.withoutDropped().completed(from, now, messageID).text()
+	return m, nil
 }
 
-// qualified gives addresses without a domain the primary one, as local
-// programs expect (cron writes to root).
-func qualified(recipients []string, domain string) []string {
-	all := make([]string, 0, len(recipients))
-	for _, r := range recipients {
-		if !strings.Contains(r, "@") {
-			r += "@" + domain
+// envelope settles sender and recipients.
+func envelope(t terminal, cfg *config.Config, a *sendmailArgs, d draft) (*submission, error) {
+	m := &submission{sender: self(t, cfg, "").Address, notify: a.notify, ret: a.ret, envid: a.envid}
+	if a.sender != nil {
+		list, err := parseAddresses(*a.sender)
+		if err != nil || len(list) > 1 {
+			return nil, exitWith(exitSysUsage, "the sender %q is no address", *a.sender)
 		}
-		if !slices.Contains(all, r) {
-			all = append(all, r)
-		}
+		m.sender = qualified(strings.Join(list, ""), cfg.Domains[0])
 	}
-	return all
+	var recipients []string
+	for _, r := range a.recipients {
+		list, err := parseAddresses(r)
+		if err != nil {
+			return nil, exitWith(exitSysUsage, "recipient %w", err)
+		}
+		recipients = append(recipients, list...)
+	}
+	if a.fromHeaders {
+		found, err := d.recipients()
+		if err != nil {
+			return nil, err
+		}
+		recipients = append(recipients, found...)
+	}
+	m.recipients = qualifiedAll(recipients, cfg.Domains[0])
+	if len(m.recipients) == 0 {
+		return nil, exitWith(exitSysUsage, "no recipients: name them, or use -t to take them from the header")
+	}
+	return m, nil
 }
 
-// submit hands a message to the running server over its socket. Recipients
-// that it refuses do not keep the others from getting the message; they are
-// the error.
-func submit(cfg *config.Config, sender string, recipients []string, text []byte) error {
-	conn, err := net.Dial("unix", cfg.Socket.Sendmail)
-	if err != nil {
-		return exitWith(exitTempFail, "the mail server does not answer (%w): start it with 'barid serve', or try again later", err)
+// self is who runs the program, as an address.
+func self(t terminal, cfg *config.Config, fullName string) mail.Address {
+	name := fmt.Sprintf("uid%d", os.Getuid())
+	if u, err := osuser.Current(); err == nil {
+		name = u.Username
+		if fullName == "" {
+			fullName, _, _ = strings.Cut(u.Name, ",") // the first of the fields in GECOS
+		}
 	}
-	c, err := smtp.NewClient(conn, cfg.Hostname)
-	if err != nil {
+	if given := t.getenv("NAME"); given != "" && fullName == "" {
+		fullName = given
+	}
+	return mail.Address{Name: fullName, Address: qualified(name, cfg.Domains[0])}
+}
+
+// client speaks SMTP with the server.
+type client struct {
+	*textproto.Conn
+	hostname string
+}
+
+// doorPatience bounds a whole conversation with the server.
+const doorPatience = 10 * time.Minute
+
+// withDoor connects to the server's door for local programs.
+func withDoor(cfg *config.Config, talk func(*client) error) error {
+	return throughDoor(cfg, func(conn net.Conn) error {
+		conn.SetDeadline(time.Now().Add(doorPatience))
+		c := &client{textproto.NewConn(conn), cfg.Hostname}
+		err := talk(c)
+		_ = c.PrintfLine("QUIT") // the message has its fate, whatever the server says to this
+		return err
+	})
+}
+
+// begin greets and names the sender.
+func (c *client) begin(m *submission) error {
+	if _, _, err := c.ReadResponse(220); err != nil {
+		return refused("the connection", err)
+	}
+	if err := c.command(250, "EHLO %s", c.hostname); err != nil {
 		return refused("the greeting", err)
 	}
-	defer c.Close()
-	if err := c.Hello(cfg.Hostname); err != nil {
-		return refused("the greeting", err)
+	mail := fmt.Sprintf("MAIL FROM:<%s> SIZE=%d", m.sender, len(m.text)+bytes.Count(m.text, []byte("\n")))
+	if !ascii(string(m.text)) {
+		mail += " BODY=8BITMIME"
 	}
-	if err := c.Mail(sender); err != nil {
-		return refused("the sender "+sender, err)
+	if !ascii(m.sender + strings.Join(m.recipients, "")) {
+		mail += " SMTPUTF8"
 	}
-	bad := offer(c, recipients)
-	if len(bad) == len(recipients) {
-		return errors.Join(bad...)
+	if m.ret != "" {
+		mail += " RET=" + m.ret
 	}
-	if err := transmit(c, text); err != nil {
+	if m.envid != "" {
+		mail += " ENVID=" + xtext(m.envid)
+	}
+	if err := c.command(250, "%s", mail); err != nil {
+		return refused("the sender "+m.sender, err)
+	}
+	return nil
+}
+
+// submit sends a message. Recipients that are refused do not keep the others
+// from getting it; they are the error.
+func (c *client) submit(m *submission) error {
+	if err := c.begin(m); err != nil {
 		return err
 	}
-	return errors.Join(append(bad, quit(c))...)
-}
-
-// offer names the recipients and returns an error for each one refused.
-func offer(c *smtp.Client, recipients []string) []error {
 	var bad []error
-	for _, r := range recipients {
-		if err := c.Rcpt(r); err != nil {
-			bad = append(bad, refused("the recipient "+r, err))
+	for _, r := range m.recipients {
+		if err := c.rcpt(m, r); err != nil {
+			bad = append(bad, err)
 		}
 	}
-	return bad
-}
-
-func transmit(c *smtp.Client, text []byte) error {
-	w, err := c.Data()
-	if err != nil {
+	if len(bad) == len(m.recipients) {
+		return errors.Join(bad...)
+	}
+	if err := c.command(354, "DATA"); err != nil {
 		return refused("the message", err)
 	}
-	if _, err := w.Write(text); err != nil {
+	w := c.DotWriter()
+	if _, err := w.Write(m.text); err != nil {
 		return exitWith(exitTempFail, "sending the message: %w", err)
 	}
 	if err := w.Close(); err != nil {
+		return exitWith(exitTempFail, "sending the message: %w", err)
+	}
+	if _, _, err := c.ReadResponse(250); err != nil {
 		return refused("the message", err)
+	}
+	return errors.Join(bad...)
+}
+
+func (c *client) rcpt(m *submission, recipient string) error {
+	notify := ""
+	if m.notify != "" {
+		notify = " NOTIFY=" + m.notify
+	}
+	if err := c.command(250, "RCPT TO:<%s>%s", recipient, notify); err != nil {
+		return refused("the recipient "+recipient, err)
 	}
 	return nil
 }
 
-// quit says goodbye. The message has been accepted by then, so a server that
-// is in a hurry is no error.
-func quit(c *smtp.Client) error {
-	_ = c.Quit()
-	return nil
+// command gives one and expects a reply.
+func (c *client) command(expect int, format string, args ...any) error {
+	line := fmt.Sprintf(format, args...)
+	if strings.ContainsAny(line, "\r\n") {
+		return exitWith(exitSysUsage, "a line end in %q", line)
+	}
+	if err := c.PrintfLine("%s", line); err != nil {
+		return err
+	}
+	_, _, err := c.ReadResponse(expect)
+	return err
 }
 
 // refused turns a server's reply into an error with the right exit code.
@@ -148,31 +232,46 @@ func refused(what string, err error) error {
 	var reply *textproto.Error
 	if errors.As(err, &reply) && reply.Code >= 500 {
 		code = exitUnavailable
-		if strings.HasPrefix(what, "the recipient") {
+		if strings.HasPrefix(reply.Msg, "5.1.") { // addressing status, RFC 3463 3.2
 			code = exitNoUser
 		}
 	}
-	return exitWith(code, "the server refused %s: %w", what, err)
+	return exitWith(exitCode(err, code), "the server refused %s: %w", what, err)
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
+}
+
+// xtext encodes a parameter's value.
+//
+//	xtext   = *( xchar / hexchar )       ; RFC 3461 4
+//	hexchar = "+" 2HEXDIG
+func xtext(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c > ' ' && c < 0x7f && c != '+' && c != '=' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "+%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // speakSMTP connects the standard input and output with the server, for
 // programs that talk SMTP to a child (sendmail -bs).
-func speakSMTP(t terminal, a sendmailArgs) int {
-	cfg, err := config.Load(configFile(a.configFile), nil)
-	if err != nil {
-		return t.fail(err, exitTempFail)
-	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: cfg.Socket.Sendmail, Net: "unix"})
-	if err != nil {
-		return t.fail(fmt.Errorf("the mail server does not answer: %w", err), exitTempFail)
-	}
-	defer conn.Close()
-	go func() {
-		_, _ = io.Copy(conn, t.in) // a client that went away shows as the end of the dialogue below
-		_ = conn.CloseWrite()
-	}()
-	if _, err := io.Copy(t.out, conn); err != nil {
-		return t.fail(err, exitTempFail)
-	}
-	return exitOK
+func speakSMTP(t terminal, cfg *config.Config) error {
+	return throughDoor(cfg, func(conn net.Conn) error {
+		go func() {
+			_, _ = io.Copy(conn, t.in) // a client that went away shows as the end of the dialogue below
+			if half, ok := conn.(*net.UnixConn); ok {
+				_ = half.CloseWrite()
+			}
+		}()
+		if _, err := io.Copy(t.out, conn); err != nil {
+			return exitWith(exitTempFail, "the server hangs up: %w", err)
+		}
+		return nil
+	})
 }

@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -21,92 +22,123 @@ import (
 // server is a running barid: what the configuration says, made into the parts
 // that do it.
 type server struct {
-	cfg       *config.Config
+	cfg       *config.Config // that it was started with
+	notify    notifier
 	endpoints []endpoint
 
-	log    *log.Log
-	logger *slog.Logger
-	certs  *tlsconf.Store // nil without certificates
-	store  *maildir.Store
-	spool  *spool.Spool
-	loop   *loop.Loop
-	doors  doors
-	who    whoIsWho
-	ctl    *control
+	log     *log.Log
+	logger  *slog.Logger
+	certs   *tlsconf.Store // nil without certificates
+	store   *maildir.Store
+	spool   *spool.Spool
+	loop    *loop.Loop
+	doors   doors
+	control *control
 }
 
-// shutdownPatience is how long sessions may take to finish what they are at
-// when the server is told to stop.
-const shutdownPatience = 30 * time.Second
-
-// runServer runs a server until it is told to stop. reload reads the
-// configuration again; ready is called when every port answers.
-func runServer(t terminal, cfg *config.Config, reload func() (*config.Config, error), ready func(*server)) error {
-	s, err := start(t, cfg)
-	if err != nil {
-		return err
+// start makes a server, and leaves nothing behind when that fails.
+func start(t terminal, cfg *config.Config) (*server, error) {
+	s := &server{cfg: cfg, notify: newNotifier(t.getenv("NOTIFY_SOCKET"))}
+	if err := s.start(t); err != nil {
+		s.abandon()
+		return nil, err
 	}
-	if ready != nil {
-		ready(s)
-	}
-	notifySystemd("READY=1")
-	s.untilStopped(reload)
-	notifySystemd("STOPPING=1")
-	return s.stop()
+	return s, nil
 }
 
 // start builds everything, in the order in which each part needs the ones
 // before it. Ports and keys come first, because root may be needed for them.
-func start(t terminal, cfg *config.Config) (s *server, err error) {
-	s = &server{cfg: cfg}
-	defer func() {
-		if err != nil {
-			s.abandon()
-		}
-	}()
-	id, err := findIdentity(cfg.User)
+func (s *server) start(t terminal) error {
+	warnings, err := problems(s.cfg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := prepareDirectories(cfg, id); err != nil {
-		return nil, err
+	if err := s.openAsRoot(); err != nil {
+		return err
 	}
-	if s.endpoints, err = sockets(cfg, id); err != nil {
-		return nil, err
+	if s.cfg.Memory.Limit > 0 {
+		debug.SetMemoryLimit(s.cfg.Memory.Limit)
 	}
-	if s.certs, err = openCertificates(cfg); err != nil {
-		return nil, err
+	if err := s.openLog(t); err != nil {
+		return err
 	}
-	if err := id.become(); err != nil {
-		return nil, err
+	if err := s.openStores(); err != nil {
+		return err
 	}
-	if cfg.Memory.Limit > 0 {
-		debug.SetMemoryLimit(cfg.Memory.Limit)
+	if err := s.serve(); err != nil {
+		return err
 	}
-	if err := s.open(t); err != nil {
-		return nil, err
+	for _, w := range append(warnings, s.certificateWarnings()...) {
+		s.logger.Warn("configuration", "problem", w)
 	}
-	return s, s.serve()
+	s.logger.Info("started", "version", versionText(), "hostname", s.cfg.Hostname, "data", s.cfg.Data.Dir)
+	return nil
 }
 
-// open opens what is on disk and makes the parts that use it.
-func (s *server) open(t terminal) (err error) {
-	cfg, disk := s.cfg, vfs.Disk{}
-	s.log, err = log.Open(log.Options{Level: cfg.Log.Level, Format: cfg.Log.Format, File: cfg.Log.File, FS: disk, Stderr: stderrOf(t)})
+// openAsRoot does what may need root, and ends with being root.
+func (s *server) openAsRoot() error {
+	id, err := findIdentity(s.cfg.User)
+	if err != nil {
+		return err
+	}
+	if err := prepareFiles(s.cfg, id); err != nil {
+		return err
+	}
+	if s.endpoints, err = sockets(s.cfg, id); err != nil {
+		return err
+	}
+	if s.certs, err = openCertificates(s.cfg); err != nil {
+		return err
+	}
+	return id.become()
+}
+
+func (s *server) openLog(t terminal) (err error) {
+	l := s.cfg.Log
+	s.log, err = log.Open(log.Options{Level: l.Level, Format: l.Format, File: l.File, FS: vfs.Disk{}, Stderr: logStderr(t.err)})
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
 	s.logger = s.log.Logger()
-	if s.who, err = newWhoIsWho(cfg, s.logger); err != nil {
+	return nil
+}
+
+// logStderr leaves the process's own standard error to package log, which
+// knows when it is the journal.
+func logStderr(w io.Writer) io.Writer {
+	if w == os.Stderr {
+		return nil
+	}
+	return w
+}
+
+// openStores opens accounts, mailboxes and the spool, which begins to deliver.
+func (s *server) openStores() error {
+	who, err := newWhoIsWho(s.cfg, s.logger)
+	if err != nil {
 		return err
 	}
-	s.store = maildir.New(maildir.Options{FS: disk, Host: cfg.Hostname, Log: s.logger})
-	s.doors.who.Store(&s.who)
-	s.spool, err = spool.Open(spoolOptions(cfg, s.logger, s.agents()))
-	if err != nil {
-		return fmt.Errorf("spool %s: %w", cfg.Spool.Dir, err)
+	s.doors.who.Store(who)
+	s.store = maildir.New(maildir.Options{FS: vfs.Disk{}, Host: s.cfg.Hostname, Log: s.logger})
+	s.spool, err = openSpool(s.cfg, s.logger, s.agents())
+	return err
+}
+
+func openSpool(cfg *config.Config, logger *slog.Logger, agents map[string]spool.Agent) (*spool.Spool, error) {
+	q, err := spool.Open(spool.Options{
+		FS: vfs.Disk{}, Dir: cfg.Spool.Dir,
+		SegmentSize: cfg.Spool.SegmentSize, SpillSize: cfg.Spool.SpillSize,
+		ReserveBytes: max(cfg.Spool.Reserve, 1), // 0 would ask for the spool's own default
+		Schedule:     spool.Schedule{Pauses: cfg.Queue.Retry, Lifetime: cfg.Queue.Lifetime},
+		Agents:       agents, Workers: deliverers(cfg.Queue.Workers), Log: logger,
+	})
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("spool %s is in use: another barid has it open: %w", cfg.Spool.Dir, err)
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("spool %s: %w", cfg.Spool.Dir, err)
+	}
+	return q, nil
 }
 
 // serve opens the doors on the listening sockets.
@@ -117,8 +149,8 @@ func (s *server) serve() (err error) {
 	}
 	s.doors.replace(s.makeDoors())
 	for _, e := range s.endpoints {
-		if e.service == "control" {
-			s.ctl = serveControl(e.socket, s)
+		if e.service == controlService {
+			s.control = serveControl(e.socket, s.spool, s.logger)
 			continue
 		}
 		if _, err := s.loop.Listen(e.socket, s.listenOptions(e.service)); err != nil {
@@ -128,14 +160,20 @@ func (s *server) serve() (err error) {
 	return nil
 }
 
+// How long the end may take: sessions for what they are at, and then
+// deliveries. A service manager should wait for longer than both.
+const (
+	sessionPatience  = 30 * time.Second
+	deliveryPatience = 15 * time.Second
+)
+
 // stop ends the server: no more connections, transactions under way are
 // finished, deliveries under way too, and what is in the queue waits for the
 // next start.
 func (s *server) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), sessionPatience)
 	defer cancel()
-	err := s.loop.Shutdown(ctx)
-	if err != nil {
+	if err := s.loop.Shutdown(ctx); err != nil {
 		s.logger.Warn("some sessions did not end in time", "error", err)
 	}
 	s.abandon()
@@ -144,74 +182,22 @@ func (s *server) stop() error {
 
 // abandon closes what there is, in the opposite order of start.
 func (s *server) abandon() {
-	if s.ctl != nil {
-		s.ctl.close()
+	if s.control != nil {
+		s.control.close()
 	}
 	if s.loop != nil {
 		_ = s.loop.Close() // its connections are closed in any case
 	}
 	closeAll(s.endpoints)
 	if s.spool != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+		ctx, cancel := context.WithTimeout(context.Background(), deliveryPatience)
 		defer cancel()
 		if err := s.spool.Close(ctx); err != nil {
 			s.logger.Error("closing the spool", "error", err)
 		}
 	}
 	if s.log != nil {
-		if err := s.log.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "barid: closing the log:", err)
-		}
+		s.logger.Info("stopped")
+		_ = s.log.Close() // whom to tell?
 	}
-}
-
-// openCertificates reads the certificates; nil when there are none.
-func openCertificates(cfg *config.Config) (*tlsconf.Store, error) {
-	if len(cfg.TLS.Certificates) == 0 {
-		return nil, nil
-	}
-	return tlsconf.Open(certificatePairs(cfg))
-}
-
-func certificatePairs(cfg *config.Config) (pairs []tlsconf.Pair) {
-	for _, p := range cfg.TLS.Certificates {
-		pairs = append(pairs, tlsconf.Pair{CertFile: p.CertFile, KeyFile: p.KeyFile})
-	}
-	return pairs
-}
-
-// prepareDirectories makes the directories that the server writes to. Others
-// may pass through the data directory to the sockets, and look at nothing.
-func prepareDirectories(cfg *config.Config, id *identity) error {
-	disk := vfs.Disk{}
-	for _, d := range []struct {
-		name string
-		perm os.FileMode
-	}{
-		{cfg.Data.Dir, 0o711},
-		{cfg.Spool.Dir, 0o700},
-		{socketDir(cfg.Socket.Control), 0o755},
-		{socketDir(cfg.Socket.Sendmail), 0o755},
-	} {
-		if d.name == "" {
-			continue
-		}
-		if _, err := disk.Stat(d.name); err == nil {
-			continue
-		}
-		if err := disk.MkdirAll(d.name, d.perm); err != nil {
-			return fmt.Errorf("making the directory %s: %w", d.name, err)
-		}
-		if err := id.own(d.name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func socketDir(name string) string {
-	if name == "" {
-		return ""
-	}
-	return filepath.Dir(name)
 }

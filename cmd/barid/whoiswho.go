@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"path/filepath"
-	"reflect"
+	"slices"
 	"strings"
 
 	"barid/auth"
@@ -16,67 +18,53 @@ import (
 )
 
 // whoIsWho is what can change while the server runs: the accounts, the maps,
-// and the settings that say how they are read.
+// and the settings that say how they are read. A value is not changed any
+// more once it is in use.
 type whoIsWho struct {
 	cfg    *config.Config
 	auth   *auth.Auth
 	router *route.Router
 }
 
-func newWhoIsWho(cfg *config.Config, logger *slog.Logger) (w whoIsWho, err error) {
-	w.cfg = cfg
-	if err := ensureAccountFile(cfg); err != nil {
-		return w, err
+func newWhoIsWho(cfg *config.Config, logger *slog.Logger) (*whoIsWho, error) {
+	accounts, err := openAccounts(cfg, logger)
+	if err != nil {
+		return nil, err
 	}
-	if w.auth, err = auth.Open(authOptions(cfg, logger)); err != nil {
-		return w, err
-	}
-	w.router, err = route.New(routeOptions(cfg, w.auth, logger))
-	return w, err
+	router, err := route.New(routeOptions(cfg, accounts, logger))
+	return &whoIsWho{cfg, accounts, router}, err
 }
 
 // renew gives what a changed configuration asks for. What it does not touch
 // stays, with its memory of passwords and of who failed to log in.
-func (w whoIsWho) renew(cfg *config.Config, logger *slog.Logger) (whoIsWho, error) {
-	next := whoIsWho{cfg: cfg, auth: w.auth, router: w.router}
-	var err error
-	if reflect.DeepEqual(cfg.Auth, w.cfg.Auth) {
-		err = w.auth.Reload()
-	} else {
-		next.auth, err = auth.Open(authOptions(cfg, logger))
+func (w *whoIsWho) renew(cfg *config.Config, logger *slog.Logger) (*whoIsWho, error) {
+	changed := slices.ContainsFunc(config.Changed(w.cfg, cfg), func(key string) bool { return strings.HasPrefix(key, "auth.") })
+	if changed {
+		return newWhoIsWho(cfg, logger)
 	}
-	if err != nil {
-		return w, err
+	if err := w.auth.Reload(); err != nil {
+		return nil, err
 	}
-	next.router, err = route.New(routeOptions(cfg, next.auth, logger))
-	if err != nil {
-		return w, err
-	}
-	return next, nil
+	router, err := route.New(routeOptions(cfg, w.auth, logger))
+	return &whoIsWho{cfg, w.auth, router}, err
 }
 
-// ensureAccountFile makes an empty file of accounts where there is none, so
-// that a new server starts.
-func ensureAccountFile(cfg *config.Config) error {
-	disk := vfs.Disk{}
-	if _, err := disk.Stat(cfg.Auth.File); err == nil {
-		return nil
+func openAccounts(cfg *config.Config, logger *slog.Logger) (*auth.Auth, error) {
+	accounts, err := auth.Open(authOptions(cfg, logger))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("auth.file: %w: it has to be readable for user %s", err, userName((*identity)(nil).id()))
 	}
-	if err := disk.MkdirAll(filepath.Dir(cfg.Auth.File), 0o755); err != nil {
-		return fmt.Errorf("accounts: %w", err)
-	}
-	if err := vfs.WriteAtomic(disk, cfg.Auth.File, nil, 0o600); err != nil {
-		return fmt.Errorf("accounts: %w; make the first account with: barid user add NAME", err)
-	}
-	return nil
+	return accounts, err
 }
 
+// authOptions turns the configuration's zero, which means never, into that of
+// package auth, where zero is a default.
 func authOptions(cfg *config.Config, logger *slog.Logger) auth.Options {
-	cleartext, err := auth.ParseCleartext(cfg.Auth.Cleartext)
-	if err != nil {
-		cleartext = auth.Never // the configuration knows these three words only
-	}
 	a := cfg.Auth
+	cleartext, err := auth.ParseCleartext(a.Cleartext)
+	if err != nil {
+		panic("the configuration knows a word for auth.cleartext that auth does not: " + a.Cleartext)
+	}
 	return auth.Options{
 		File: a.File, FS: vfs.Disk{}, Log: logger, Cleartext: cleartext, DefaultDomain: a.DefaultDomain,
 		CacheTTL: orNever(a.CacheTime),
@@ -87,8 +75,6 @@ func authOptions(cfg *config.Config, logger *slog.Logger) auth.Options {
 	}
 }
 
-// orNever turns the configuration's zero, which means never, into that of
-// package auth.
 func orNever[T ~int | ~int64](n T) T {
 	if n == 0 {
 		return -1
@@ -104,23 +90,46 @@ func routeOptions(cfg *config.Config, accounts *auth.Auth, logger *slog.Logger) 
 			a, ok := accounts.Lookup(name)
 			return a.Name, ok
 		},
-		FirstAccount: func() string {
-			list, err := auth.ListUsers(vfs.Disk{}, cfg.Auth.File)
-			if err != nil || len(list) == 0 {
-				return ""
-			}
-			return list[0].Name
-		},
+		FirstAccount: func() string { return firstAccount(cfg.Auth.File) },
 	}
 }
 
-// mailbox gives the mailbox of an account.
-func (w *whoIsWho) mailbox(store *maildir.Store, a auth.Account) maildir.Mailbox {
-	path := a.Mail
-	if path == "" {
-		path = mailboxPath(w.cfg.Mailbox.Dir, a.Name)
+// firstAccount is the name on the first line of the account file, "" when
+// there is none. It is asked for with each message to postmaster, so it does
+// not read the others.
+func firstAccount(file string) string {
+	f, err := vfs.Disk{}.Open(file)
+	if err != nil {
+		return ""
 	}
-	return store.Mailbox(path, w.quota(a))
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		name, _, ok := strings.Cut(lines.Text(), ":")
+		if ok && !strings.HasPrefix(name, "#") {
+			return name
+		}
+	}
+	return ""
+}
+
+// mailbox gives the mailbox of an account; an error says that its name cannot
+// be that of a directory.
+func (w *whoIsWho) mailbox(store *maildir.Store, a auth.Account) (maildir.Mailbox, error) {
+	if a.Mail != "" {
+		return store.Mailbox(a.Mail, w.quota(a)), nil
+	}
+	path, err := w.cfg.Mailbox.Path(a.Name)
+	return store.Mailbox(path, w.quota(a)), err
+}
+
+// mailboxOrNone is for those who cannot take an error: no file can be opened
+// in the mailbox that it gives instead, for the NUL in its path.
+func (w *whoIsWho) mailboxOrNone(store *maildir.Store, a auth.Account) maildir.Mailbox {
+	m, err := w.mailbox(store, a)
+	if err != nil {
+		return store.Mailbox("/\x00", maildir.Quota{})
+	}
+	return m
 }
 
 // quota is the account's own, or the default one.
@@ -138,19 +147,5 @@ func (w *whoIsWho) lookup(store *maildir.Store, account []byte) (maildir.Mailbox
 	if !ok {
 		return maildir.Mailbox{}, deliver.ErrNoAccount
 	}
-	return w.mailbox(store, a), nil
-}
-
-// mailboxPath fills in the pattern of mailbox.dir. Names of accounts come
-// from the account file, but no name may lead out of its directory.
-func mailboxPath(pattern, account string) string {
-	local, domain, _ := strings.Cut(account, "@")
-	clean := func(s string) string {
-		s = strings.ReplaceAll(s, "/", "_")
-		if strings.HasPrefix(s, ".") {
-			s = "_" + s[1:]
-		}
-		return s
-	}
-	return strings.NewReplacer("%u", clean(account), "%n", clean(local), "%d", clean(domain), "%%", "%").Replace(pattern)
+	return w.mailbox(store, a)
 }
