@@ -78,7 +78,7 @@ const (
 )
 
 // headFixed is the length of the fixed part of a message's head.
-const headFixed = 28
+const headFixed = 32
 
 // messageHead is the head of a message record without its strings.
 type messageHead struct {
@@ -89,6 +89,7 @@ type messageHead struct {
 	count    uint32 // recipients
 	size     uint64 // of the body in bytes, spilled or not
 	spillCRC uint32
+	stateLen uint32 // of the entries behind the envelope, when the message was moved
 }
 
 // appendHead appends the head of a message record (docs/spool.md).
@@ -101,6 +102,7 @@ func appendHead(dst []byte, h *messageHead, e *Envelope) ([]byte, error) {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.Recipients)))
 	dst = binary.LittleEndian.AppendUint64(dst, h.size)
 	dst = binary.LittleEndian.AppendUint32(dst, h.spillCRC)
+	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	ok := true
 	for _, field := range [...][]byte{e.ReturnPath, e.EnvID, e.Account, e.Client} {
 		dst, ok = appendField(dst, field, ok)
@@ -161,11 +163,26 @@ func parseHeadFixed(head []byte, h *messageHead) (rest []byte, err error) {
 		count:    binary.LittleEndian.Uint32(head[12:]),
 		size:     binary.LittleEndian.Uint64(head[16:]),
 		spillCRC: binary.LittleEndian.Uint32(head[24:]),
+		stateLen: binary.LittleEndian.Uint32(head[28:]),
 	}
-	if h.count == 0 || h.count > RecipientsMax || h.size > math.MaxInt64 {
+	if h.count == 0 || h.count > RecipientsMax || h.size > math.MaxInt64 || int64(h.stateLen) > int64(len(head)-headFixed) {
 		return nil, errBadRecord
 	}
-	return head[headFixed:], nil
+	return head[headFixed : len(head)-int(h.stateLen)], nil
+}
+
+// withState makes the head of a moved message of its old head and entries.
+func withState(head, entries []byte) []byte {
+	old := int(binary.LittleEndian.Uint32(head[28:]))
+	moved := append(append([]byte(nil), head[:len(head)-old]...), entries...)
+	binary.LittleEndian.PutUint32(moved[28:], uint32(len(entries)))
+	return moved
+}
+
+// stateOf is where the entries of a head begin, and these.
+func stateOf(head []byte, h *messageHead) (at int, entries []byte) {
+	at = len(head) - int(h.stateLen)
+	return at, head[at:]
 }
 
 // fieldReader cuts strings off the front of rest; once bad it stays so.

@@ -6,8 +6,8 @@ package spool
 //
 // A message moves only while nothing else can happen to it: no agent has it, no
 // entry about it waits in the outbox, and `moving` keeps it so. Therefore all
-// that the disk knows of it, once the copy is durable, stands in the copy and
-// in the entries right behind.
+// that is known of it stands in its new record, envelope, body and entries,
+// which is durable as a whole or not at all.
 
 // moveBytes is how much is moved at a time.
 const moveBytes = 1 << 20
@@ -52,19 +52,17 @@ func (s *Spool) moveSome() (seg *segment, moved int, err error) {
 	s.mu.Unlock()
 	moves := s.prepareMoves(seg)
 	for i, mv := range moves {
-		if err = s.enqueueMove(mv); err != nil {
+		if err = s.commits.enqueue(&mv.record); err != nil {
 			s.endMoves(moves[i:])
 			moves = moves[:i]
 			break
 		}
 	}
 	for _, mv := range moves {
-		copyErr := s.commits.wait(&mv.copy)
-		stateErr := s.commits.wait(&mv.state)
-		if copyErr == nil && stateErr == nil {
+		if waitErr := s.commits.wait(&mv.record); waitErr == nil {
 			moved++
 		} else {
-			err = copyErr
+			err = waitErr
 		}
 	}
 	s.endMoves(moves)
@@ -75,8 +73,7 @@ func (s *Spool) moveSome() (seg *segment, moved int, err error) {
 type move struct {
 	spool   *Spool
 	message *message
-	copy    record // the message
-	state   record // the entries of its recipients
+	record  record
 }
 
 // prepareMoves finds messages of seg that can move now, marks and reads them.
@@ -97,7 +94,7 @@ func (s *Spool) prepareMoves(seg *segment) []*move {
 			if _, err := parseHeadFixed(head, &fixed); err == nil && s.beginMove(fixed.id, seg, at) {
 				if mv := s.readMove(job, fixed.id); mv != nil {
 					moves = append(moves, mv)
-					size += mv.copy.size()
+					size += mv.record.size()
 				}
 			}
 		}
@@ -125,7 +122,7 @@ func (s *Spool) beginMove(id ID, seg *segment, at int64) bool {
 	return true
 }
 
-// readMove makes the records; nil when the message cannot be read.
+// readMove makes the new record; nil when the old one cannot be read.
 func (s *Spool) readMove(job *Job, id ID) *move {
 	s.mu.Lock()
 	m := s.messages[id]
@@ -135,18 +132,9 @@ func (s *Spool) readMove(job *Job, id ID) *move {
 	mv := &move{spool: s, message: m}
 	err := job.load()
 	if err == nil {
-		h := job.record[:headerSize+int(job.bodyAt-job.offset)-headerSize]
-		mv.copy.head = append([]byte(nil), h...)
-		if !job.spilled {
-			mv.copy.body, err = job.ReadAll(make([]byte, 0, job.Size+alignment))
-		}
+		err = mv.build(job, rs)
 	}
-	for i := range rs {
-		mv.addState(id, uint16(i), &rs[i])
-	}
-	s.mu.Lock()
-	job.unpin()
-	s.mu.Unlock()
+	s.unpin(job)
 	if err != nil {
 		s.log.Error("spool: cannot move a message", "id", id.String(), "err", err)
 		s.endMoves([]*move{mv})
@@ -155,41 +143,47 @@ func (s *Spool) readMove(job *Job, id ID) *move {
 	return mv
 }
 
-func (mv *move) addState(id ID, index uint16, r *recipientState) {
-	if len(mv.state.head) == 0 {
-		mv.state.head = make([]byte, headerSize)
+// build makes the record. The body keeps the checksum that it came with, so
+// that damage does not become good by being copied.
+func (mv *move) build(job *Job, rs []recipientState) error {
+	head := job.record[headerSize:int(job.bodyAt-job.offset)]
+	r := &mv.record
+	*r = record{kind: typeMessage, owner: mv, wake: make(chan bool, 1), head: make([]byte, headerSize)}
+	r.head = append(r.head, withState(head, mv.entries(job.ID, rs, true))...)
+	if int64(len(r.head)) > mv.spool.segmentSize/2 { // many recipients with long histories
+		r.head = append(r.head[:headerSize], withState(head, mv.entries(job.ID, rs, false))...)
 	}
-	if r.entryOffset == 0 {
-		return
+	if !job.spilled {
+		r.body = make([]byte, job.Size, job.Size+alignment)
+		if n, err := job.ReadAt(r.body, 0); int64(n) != job.Size {
+			return err
+		}
 	}
-	e := entry{id: id, index: index, state: r.state, due: r.due, attempts: r.attempts}
-	e.history, e.outcomes = mv.spool.history(id, index, nil)
-	mv.state.head = e.append(mv.state.head)
+	r.seal()
+	r.bodyCRC = job.bodyCRC
+	return nil
 }
 
-// enqueueMove puts both records of a move into the queue, the message first.
-func (s *Spool) enqueueMove(mv *move) error {
-	mv.copy.kind, mv.copy.owner, mv.copy.wake = typeMessage, mv, make(chan bool, 1)
-	mv.state.kind, mv.state.owner, mv.state.wake = typeOutcomes, mv, make(chan bool, 1)
-	mv.copy.seal()
-	mv.state.seal()
-	if err := s.commits.enqueue(&mv.copy); err != nil {
-		return err
+// entries are what is known about the recipients beside the envelope.
+func (mv *move) entries(id ID, rs []recipientState, histories bool) (entries []byte) {
+	for i := range rs {
+		r := &rs[i]
+		if r.entryOffset == 0 {
+			continue
+		}
+		e := entry{id: id, index: uint16(i), state: r.state, due: r.due, attempts: r.attempts}
+		if histories {
+			e.history, e.outcomes = mv.spool.history(id, uint16(i), nil)
+		}
+		entries = e.append(entries)
 	}
-	err := s.commits.enqueue(&mv.state)
-	if err != nil {
-		s.commits.wait(&mv.copy)
-	}
-	return err
+	return entries
 }
 
-// settled is called for each of the two records.
+// settled implements owner.
 func (mv *move) settled(r *record) {
-	if r == &mv.copy {
-		mv.spool.relocate(mv.message, r.segment, r.offset, uint32(r.size()))
-	} else {
-		mv.spool.entriesDurable(r)
-	}
+	mv.spool.relocate(mv.message, r.segment, r.offset, uint32(r.size()))
+	mv.spool.stateDurable(r)
 }
 
 // endMoves lets things happen to the messages again.

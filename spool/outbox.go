@@ -90,14 +90,29 @@ func (s *Spool) settleOutbox(r *record) {
 
 // entriesDurable goes through the entries of a durable record. Under s.mu.
 func (s *Spool) entriesDurable(r *record) {
-	entries := r.head[headerSize : headerSize+r.headLen]
+	s.walkEntries(r, 0, r.head[headerSize:headerSize+r.headLen])
+}
+
+// stateDurable is the same for the entries in a message record. Under s.mu.
+func (s *Spool) stateDurable(r *record) {
+	head := r.head[headerSize : headerSize+r.headLen]
+	var h messageHead
+	if _, err := parseHeadFixed(head, &h); err != nil {
+		panic("spool: a message record without a head")
+	}
+	at, entries := stateOf(head, &h)
+	s.walkEntries(r, at, entries)
+}
+
+// walkEntries notes entries as durable that begin at offset at of a head.
+func (s *Spool) walkEntries(r *record, at int, entries []byte) {
 	var e entry
 	for n := 0; n < len(entries); {
 		length, err := e.parse(entries[n:])
 		if err != nil {
 			panic("spool: the outbox holds no entries")
 		}
-		s.entryDurable(&e, r.segment, r.offset+int64(headerSize+n))
+		s.entryDurable(&e, r.segment, r.offset+int64(headerSize+at+n))
 		n += length
 	}
 }

@@ -229,6 +229,7 @@ func (r *recovery) keepTail(sc *scanner, seg *segment, end int64) {
 				rest -= int64(len(piece))
 			}
 			t.seal()
+			t.bodyCRC = h.bodyCRC
 			r.tail = append(r.tail, t)
 		}
 		at += h.size()
@@ -251,6 +252,7 @@ func (r *recovery) settleTail() {
 		if m := r.messages[h.id]; m != nil {
 			r.relocate(m, t.segment, t.offset, uint32(t.size()))
 		}
+		r.stateDurable(t)
 	}
 }
 
@@ -273,8 +275,13 @@ func (r *recovery) applyMessage(seg *segment, at int64, h *header, head []byte) 
 	if err := parseHead(head, &mh, &e); err != nil {
 		return err
 	}
+	stateAt, entries := stateOf(head, &mh)
+	if err := checkEntries(entries); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.applyAll(seg, at+headerSize+int64(stateAt), entries)
 	if m := r.messages[mh.id]; m != nil {
 		r.relocate(m, seg, at, uint32(h.size()))
 		return nil
@@ -294,22 +301,36 @@ func (r *recovery) applyMessage(seg *segment, at int64, h *header, head []byte) 
 
 // applyEntries changes nothing when one of the entries is bad.
 func (r *recovery) applyEntries(seg *segment, at int64, entries []byte) error {
-	var e entry
-	for n := 0; n < len(entries); {
-		length, err := e.parse(entries[n:])
-		if err != nil {
-			return err
-		}
-		n += length
+	if err := checkEntries(entries); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for n := 0; n < len(entries); {
-		length, _ := e.parse(entries[n:])
-		r.applyEntry(&e, seg, at+int64(headerSize+n))
-		n += length
+	r.applyAll(seg, at+headerSize, entries)
+	return nil
+}
+
+func checkEntries(entries []byte) error {
+	var e entry
+	for len(entries) > 0 {
+		n, err := e.parse(entries)
+		if err != nil {
+			return err
+		}
+		entries = entries[n:]
 	}
 	return nil
+}
+
+// applyAll applies good entries, the first of which lies at offset at. Under
+// s.mu.
+func (r *recovery) applyAll(seg *segment, at int64, entries []byte) {
+	var e entry
+	for n := 0; n < len(entries); {
+		length, _ := e.parse(entries[n:])
+		r.applyEntry(&e, seg, at+int64(n))
+		n += length
+	}
 }
 
 // applyEntry sets the state that an entry tells. Under s.mu.
