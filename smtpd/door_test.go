@@ -125,7 +125,12 @@ func (h *house) path(name string) string { return filepath.Join(h.dir, name) }
 
 func (h *house) write(name, text string) {
 	h.t.Helper()
-	must(h.t, os.WriteFile(h.path(name), []byte(text), 0o600))
+	writeFile(h.t, h.path(name), text)
+}
+
+func writeFile(t testing.TB, name, text string) {
+	t.Helper()
+	must(t, os.WriteFile(name, []byte(text), 0o600))
 }
 
 func (h *house) listenTCP(o loop.ListenOptions) net.Addr {
