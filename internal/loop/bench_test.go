@@ -85,10 +85,10 @@ func startRival(b *testing.B, kind string, config *tls.Config) string {
 		go netServe(ln, config)
 		return ln.Addr().String()
 	}
-	return startLoop(b, Options{}, config)
+	return startLoop(b, Options{}, config, pingSession{})
 }
 
-func startLoop(b *testing.B, o Options, config *tls.Config) string {
+func startLoop(b *testing.B, o Options, config *tls.Config, s Session) string {
 	l, err := New(o)
 	if err != nil {
 		b.Fatal(err)
@@ -99,7 +99,7 @@ func startLoop(b *testing.B, o Options, config *tls.Config) string {
 		b.Fatal(err)
 	}
 	ln, err := l.Listen(tcp, ListenOptions{
-		New: func(*Conn) Session { return pingSession{} }, TLS: config, Implicit: config != nil,
+		New: func(*Conn) Session { return s }, TLS: config, Implicit: config != nil,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -219,5 +219,33 @@ func BenchmarkSession(b *testing.B) {
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sessions/s")
 			})
 		}
+	}
+}
+
+// bulkSession swallows input.
+type bulkSession struct{ pingSession }
+
+func (bulkSession) Step(c *Conn, in []byte) (int, Wait) {
+	c.SetPatience(1)
+	return len(in), WaitInput
+}
+
+// BenchmarkBulk is one client that sends as fast as it can.
+func BenchmarkBulk(b *testing.B) {
+	server, client := testTLS(b)
+	for name, tls := range map[string][2]*tls.Config{"plain": {}, "tls": {server, client}} {
+		b.Run(name, func(b *testing.B) {
+			addr := startLoop(b, Options{}, tls[0], bulkSession{})
+			c := benchDial(b, addr, tls[1])
+			piece := make([]byte, 256<<10)
+			b.SetBytes(int64(len(piece)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Write(piece); err != nil {
+					b.Fatal(err)
+				}
+			}
+			c.Close()
+		})
 	}
 }

@@ -102,7 +102,7 @@ func BenchmarkIdle(b *testing.B) {
 				config = nil
 			}
 			clock := make(chan time.Time)
-			measureIdle(b, startLoop(b, Options{Clock: clock}, config), kind, clock)
+			measureIdle(b, startLoop(b, Options{Clock: clock}, config, pingSession{}), kind, clock)
 		})
 	}
 }

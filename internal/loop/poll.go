@@ -59,6 +59,12 @@ func (p *poller) poll() int {
 	return p.n
 }
 
+// look is poll without waiting.
+func (p *poller) look() int {
+	p.reapNow(0)
+	return p.n
+}
+
 // mask is what a connection is watched for. Edge-triggered, so that nothing
 // has to be re-armed. EPOLLOUT is asked for only once output did not fit.
 const mask = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET

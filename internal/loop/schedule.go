@@ -57,6 +57,7 @@ type schedule struct {
 	polling     bool
 	served      uint64 // how often a connection was taken from the queue
 	servedThen  uint64 // at the tick before
+	stale       int    // the same since the last harvest
 	extra       int    // by how much runningMax was raised
 	closed      bool
 	exited      sync.WaitGroup
@@ -113,6 +114,7 @@ func (s *schedule) pop() *Conn {
 	c.next = nil
 	c.state = running
 	s.served++
+	s.stale++
 	return c
 }
 
@@ -190,19 +192,17 @@ func (l *Loop) nextReady(w *worker) *Conn {
 			return nil
 		case l.head != nil && l.running < l.runningMax:
 			l.running++
+			if l.stale >= staleMax && !l.polling {
+				l.harvest(l.look)
+			}
 			c := l.pop()
 			if l.head != nil {
 				l.callWorker()
 			}
 			return c
 		case !l.polling:
-			l.polling = true
-			l.mu.Unlock()
-			n := l.poll()
-			l.mu.Lock()
-			l.polling = false
+			l.harvest(l.poll)
 			l.running++
-			l.deliver(n)
 		default:
 			l.idle = append(l.idle, w)
 			l.mu.Unlock()
@@ -210,6 +210,22 @@ func (l *Loop) nextReady(w *worker) *Conn {
 			l.mu.Lock()
 		}
 	}
+}
+
+// staleMax is how many connections are taken from the queue before somebody
+// looks for more, though the queue is not empty: those in it may be there
+// again and again.
+const staleMax = 64
+
+// harvest queues what has become ready. mu is held, and given up meanwhile.
+func (l *Loop) harvest(poll func() int) {
+	l.polling = true
+	l.mu.Unlock()
+	n := poll()
+	l.mu.Lock()
+	l.polling = false
+	l.stale = 0
+	l.deliver(n)
 }
 
 // relieve is called at every tick. When all running workers have been at

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -381,6 +382,31 @@ func TestSessionsThatBlockUnannouncedDoNotStopTheLoop(t *testing.T) {
 	other.want("other")
 	close(release)
 	hog.want("hog")
+}
+
+func TestSessionThatWantsOneTurnAfterAnotherDoesNotStarveOthers(t *testing.T) {
+	var stop atomic.Bool
+	var turns atomic.Int64
+	s := &scripted{step: func(c *Conn, in []byte) (int, Wait) {
+		switch {
+		case string(in) == "stop":
+			stop.Store(true)
+			return len(in), WaitClose
+		case stop.Load():
+			return len(in), WaitClose
+		}
+		turns.Add(1)
+		return 0, WaitDrain
+	}}
+	srv := serveTestLoop(t, Options{Workers: 1}, one(s))
+	greedy, other := srv.dial(t), srv.dial(t)
+	greedy.want("hello")
+	other.want("hello")
+	greedy.send("go")
+	until(t, func() bool { return turns.Load() > 1000 })
+	other.send("stop")
+	other.wantEnd()
+	greedy.wantEnd()
 }
 
 func TestReaderThatMakesProgressIsNotCutOff(t *testing.T) {
