@@ -39,13 +39,14 @@ type world struct {
 	finished map[key]bool  // the spool said so, durably: must never come back
 	held     map[key]bool  // the spool said so, durably
 	log      *slog.Logger
+	indexMin int
 	calm     bool // everything is delivered at the first attempt
 	errs     []error
 }
 
 func newWorld(seed uint64) *world {
 	return &world{
-		fsys: crash.New(seed), clock: newClock(), rng: rand.New(rand.NewPCG(seed, 1)),
+		fsys: crash.New(seed), clock: newClock(), indexMin: 1 + int(seed%3)*30, rng: rand.New(rand.NewPCG(seed, 1)),
 		sent: map[ID][]byte{}, count: map[ID]int{}, kept: map[ID]bool{}, fresh: map[key]bool{},
 		durable: map[key]bool{}, finished: map[key]bool{}, held: map[key]bool{},
 	}
@@ -113,6 +114,7 @@ func (w *world) Sync() error {
 func (w *world) open() (*Spool, error) {
 	o := options(w.fsys, w)
 	o.Now = w.clock.Now
+	o.indexMin = w.indexMin
 	if w.log != nil {
 		o.Log = w.log
 	}

@@ -166,3 +166,38 @@ func TestDamagedSegmentIsNeverRecycled(t *testing.T) {
 		t.Errorf("kept for inspection: %v", list)
 	}
 }
+
+func TestDamagedIndexIsNoLoss(t *testing.T) {
+	for _, offset := range []int64{2, headerSize + 1, headerSize + 40} {
+		fsys := crash.New(1)
+		o := options(fsys, heldAgent())
+		o.indexMin = 1
+		s := open(t, o)
+		want := map[ID][]byte{}
+		for i := range 60 {
+			id, err := submit(s, text(4000, i), envelope("alice@example.test"))
+			must(t, err)
+			want[id] = text(4000, i)
+		}
+		settleDown(s)
+		must(t, s.flush())
+		var first indexPlace
+		for first.seq == 0 {
+			s.nudge()
+			s.mu.Lock()
+			first = s.segments[0].index
+			s.mu.Unlock()
+		}
+		for s.Stats().Segments < 6 { // so that an open record tells of it
+			_, err := submit(s, text(4000, 0), envelope("bob@example.test"))
+			must(t, err)
+		}
+		closeSpool(t, s)
+		flip(t, fsys, s.segmentPath(first.seq), int64(first.offset)+offset)
+		s = open(t, o)
+		if n, _ := survivorsOf(t, s, want); n != len(want) {
+			t.Errorf("offset %d: %d of %d messages", offset, n, len(want))
+		}
+		closeSpool(t, s)
+	}
+}

@@ -51,6 +51,9 @@ func (s *Spool) keep() error {
 		return err
 	}
 	s.keepSpare()
+	if err := s.indexSegments(); err != nil {
+		return err
+	}
 	return s.moveLeftovers()
 }
 

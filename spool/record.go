@@ -19,6 +19,7 @@ const (
 	typeMessage  recordType = 2
 	typeOutcomes recordType = 3
 	typeClose    recordType = 4
+	typeIndex    recordType = 5
 )
 
 // header is what stands before each record.

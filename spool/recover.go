@@ -18,15 +18,16 @@ type recovery struct {
 	*Spool
 	started  time.Time
 	ends     map[uint64]int64 // of segments, as the open records tell
-	manifest map[uint64]int64 // the newest open record
-	newest   uint64           // its segment
-	order    []*message       // as they came
-	tail     []*record        // to be written again
+	indexes  map[uint64]indexPlace
+	manifest map[uint64]manifest // the newest open record
+	newest   uint64              // its segment
+	order    []*message          // as they came
+	tail     []*record           // to be written again
 }
 
 // load reads what an earlier run left, and begins a new segment.
 func (s *Spool) load() error {
-	r := &recovery{Spool: s, started: time.Now(), ends: map[uint64]int64{}}
+	r := &recovery{Spool: s, started: time.Now(), ends: map[uint64]int64{}, indexes: map[uint64]indexPlace{}}
 	if err := r.findFiles(); err != nil {
 		return err
 	}
@@ -121,15 +122,15 @@ func (r *recovery) readOpen(seg *segment) {
 	if err != nil || h.kind != typeOpen {
 		return
 	}
-	lastID, ends, err := parseManifest(head)
+	lastID, segments, err := parseManifest(head)
 	if err != nil {
 		return
 	}
 	r.sawID(ID(lastID))
-	for seq, end := range ends {
-		r.ends[seq] = end
+	for seq, m := range segments {
+		r.ends[seq], r.indexes[seq] = m.end, m.index
 	}
-	r.manifest, r.newest = ends, seg.seq
+	r.manifest, r.newest = segments, seg.seq
 }
 
 func (r *recovery) sizeOf(seg *segment) int64 {
@@ -174,6 +175,10 @@ func (r *recovery) dropStrangers() error {
 // readSegment takes over what the records of a segment say.
 func (r *recovery) readSegment(seg *segment) {
 	end, known := r.ends[seg.seq]
+	if known && r.readIndex(seg, end) {
+		seg.end = end
+		return
+	}
 	size := r.sizeOf(seg)
 	if known && end > size {
 		r.damageSegment(seg, "the segment is too short", size)
@@ -263,7 +268,7 @@ func (r *recovery) apply(seg *segment, at int64, h *header, head []byte) error {
 		return r.applyMessage(seg, at, h, head)
 	case typeOutcomes:
 		return r.applyEntries(seg, at, head)
-	case typeOpen, typeClose:
+	case typeOpen, typeClose, typeIndex:
 		return nil
 	}
 	return errBadRecord
@@ -286,7 +291,6 @@ func (r *recovery) applyMessage(seg *segment, at int64, h *header, head []byte) 
 		r.relocate(m, seg, at, uint32(h.size()))
 		return nil
 	}
-	r.sawID(mh.id)
 	m := r.newMessage(len(e.Recipients))
 	m.id, m.size, m.spilled = mh.id, int64(mh.size), mh.flags&flagSpilled != 0
 	m.segment, m.offset, m.length = seg, uint32(at), uint32(h.size())
@@ -294,9 +298,14 @@ func (r *recovery) applyMessage(seg *segment, at int64, h *header, head []byte) 
 	for i := range rs {
 		rs[i].agent = r.agentOf(e.Recipients[i].Dest)
 	}
+	r.addMessage(m)
+	return nil
+}
+
+func (r *recovery) addMessage(m *message) {
+	r.sawID(m.id)
 	r.insert(m)
 	r.order = append(r.order, m)
-	return nil
 }
 
 // applyEntries changes nothing when one of the entries is bad.

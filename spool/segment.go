@@ -32,6 +32,8 @@ type segment struct {
 	suspect   bool  // damaged, or a write or sync of it failed: never recycled
 	gone      bool  // has lost its name; the directory must still be synced
 	recycled  bool  // it is a spare now
+	noIndex   bool  // it cannot have one
+	index     indexPlace
 }
 
 // spare is a file that can become the next segment.
@@ -146,11 +148,11 @@ func (s *Spool) segmentCount() int {
 	return len(s.segments)
 }
 
-// The head of an open record: the last id given out, then the number and the
-// end of each older segment.
+// The head of an open record: the last id given out, then of each older segment
+// the number, the end, and in which segment and where its index lies.
 const (
 	manifestFixed = 8
-	manifestEach  = 12
+	manifestEach  = 24
 )
 
 // appendManifest appends the head of an open record. Under s.mu.
@@ -159,20 +161,31 @@ func (s *Spool) appendManifest(dst []byte) []byte {
 	for _, seg := range s.segments {
 		dst = binary.LittleEndian.AppendUint64(dst, seg.seq)
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(seg.end))
+		dst = binary.LittleEndian.AppendUint64(dst, seg.index.seq)
+		dst = binary.LittleEndian.AppendUint32(dst, seg.index.offset)
 	}
 	return dst
 }
 
-func parseManifest(head []byte) (lastID uint64, ends map[uint64]int64, err error) {
+// manifest is what an open record tells about an older segment.
+type manifest struct {
+	end   int64
+	index indexPlace
+}
+
+func parseManifest(head []byte) (lastID uint64, segments map[uint64]manifest, err error) {
 	if len(head) < manifestFixed || (len(head)-manifestFixed)%manifestEach != 0 {
 		return 0, nil, errBadRecord
 	}
-	lastID = binary.LittleEndian.Uint64(head)
-	ends = map[uint64]int64{}
+	le := binary.LittleEndian
+	segments = map[uint64]manifest{}
 	for p := head[manifestFixed:]; len(p) > 0; p = p[manifestEach:] {
-		ends[binary.LittleEndian.Uint64(p)] = int64(binary.LittleEndian.Uint32(p[8:]))
+		segments[le.Uint64(p)] = manifest{
+			end:   int64(le.Uint32(p[8:])),
+			index: indexPlace{seq: le.Uint64(p[12:]), offset: le.Uint32(p[20:])},
+		}
 	}
-	return lastID, ends, nil
+	return le.Uint64(head), segments, nil
 }
 
 // isFull says that an error means that there is no room.

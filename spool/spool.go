@@ -51,6 +51,8 @@ type Options struct {
 	CheckpointInterval time.Duration
 	Now                func() time.Time // time.Now
 	Log                *slog.Logger     // slog.Default
+
+	indexMin int // for tests
 }
 
 // Spool is the durable queue. All methods may be called concurrently.
@@ -82,6 +84,7 @@ type Spool struct {
 	spares      []*spare
 	spareFailed time.Time
 	sequence    uint64 // the last segment number given out
+	indexMin    int    // messages in the queue from which on indexes are made
 	base        uint64 // no segment number of the log is below
 	outbox      outbox
 	garbage     []ID       // bodies to be removed
@@ -128,6 +131,7 @@ func newSpool(o *Options) (*Spool, error) {
 		reserveBytes:       orDefault(o.ReserveBytes, 64<<20),
 		checkpointInterval: orDefault(o.CheckpointInterval, time.Second),
 		messages:           map[ID]*message{},
+		indexMin:           orDefault(o.indexMin, indexMin),
 		closing:            make(chan struct{}),
 		dueChanged:         make(chan struct{}, 1),
 		flushSoon:          make(chan struct{}, 1),
