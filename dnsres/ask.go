@@ -1,0 +1,107 @@
+package dnsres
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"barid/dnsres/wire"
+)
+
+// upstream is the servers in force and how they are asked.
+type upstream struct {
+	settings
+	servers []*server
+	turn    atomic.Uint32 // of rotate
+}
+
+// order lists the servers in the order in which to ask them: as they are
+// configured, or each in turn first (rotate), and those that do not answer
+// last.
+func (u *upstream) order(now time.Time) []*server {
+	n := len(u.servers)
+	first := 0
+	if u.rotate {
+		first = int(u.turn.Add(1) % uint32(n))
+	}
+	order, last := make([]*server, 0, n), []*server(nil)
+	for i := range n {
+		s := u.servers[(first+i)%n]
+		if n > 1 && s.failing(now) {
+			last = append(last, s)
+		} else {
+			order = append(order, s)
+		}
+	}
+	return append(order, last...)
+}
+
+// ask asks the servers in turn, in rounds, until one has an answer. A server
+// that says that it has none is not asked again; one that says nothing is, in
+// the next round.
+func (r *Resolver) ask(ctx context.Context, q question) (*reply, *Error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return nil, &Error{Class: ErrTemporary, Detail: "too many questions on the network"}
+	}
+	u := r.servers.get(r.o.Now())
+	last := &Error{Class: ErrTemporary, Detail: "there is no name server"}
+	order := u.order(r.o.Now())
+	for round := 0; round < u.attempts && len(order) > 0; round++ {
+		order = slices.DeleteFunc(order, func(s *server) bool { return s == nil })
+		for i, s := range order {
+			if ctx.Err() != nil {
+				return nil, last
+			}
+			x := exchange{r: r, s: s, q: q, useTCP: u.useTCP, timeout: u.timeout, patience: s.patience(round, u.timeout)}
+			reply, err := x.run(ctx)
+			if err == nil {
+				return reply, nil
+			}
+			last = err
+			if err.answered {
+				order[i] = nil
+			}
+		}
+	}
+	return nil, last
+}
+
+// judge says why a reply is no answer to a question, or nil.
+func judge(m *wire.Message) *Error {
+	switch {
+	case m.RCode != wire.NoError && m.RCode != wire.NXDomain:
+		return &Error{Class: ErrTemporary, Detail: explain(m), answered: true}
+	case isReferral(m):
+		return &Error{Class: ErrTemporary, Detail: "refers to other servers, which is no answer", answered: true}
+	}
+	return nil
+}
+
+// explain is the response code with what the server adds (RFC 8914).
+func explain(m *wire.Message) string {
+	s := m.RCode.String()
+	if code, text, ok := m.Extended(); ok {
+		s += ", " + code.String()
+		if len(text) > 0 {
+			s += ": " + printable(text)
+		}
+	}
+	return s
+}
+
+// printable makes a text from the network fit for a log.
+func printable(text []byte) string {
+	const textMax = 100
+	clean := make([]byte, 0, textMax)
+	for _, c := range text[:min(len(text), textMax)] {
+		if c < ' ' || c >= 0x7f {
+			c = '?'
+		}
+		clean = append(clean, c)
+	}
+	return string(clean)
+}
