@@ -17,7 +17,7 @@ import (
 
 // TestDialogues runs the dialogues of the engine through the whole door.
 func TestDialogues(t *testing.T) {
-	scripts, err := dialog.Load(os.DirFS("proto/testdata"), "*.dlg")
+	scripts, err := dialog.Load(os.DirFS("proto/testdata"), "*.dlg", "engine/*.dlg")
 	if err != nil {
 		t.Fatal(err)
 	}

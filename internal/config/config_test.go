@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -331,4 +332,20 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q is printed as %q, which differs in %v", text, out.String(), changed)
 		}
 	})
+}
+
+func TestEmptyOverrideTakesBackAnEarlierOne(t *testing.T) {
+	c, err := Load("", []string{"hostname=a.example", "domains=b.example", "tls.cert=/c", "tls.key=/k", "submissions.listen=:1465",
+		"domains=", "tls.cert=", "tls.key=", "submissions.listen="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Domains, []string{"a.example"}) || len(c.TLS.Certificates) != 0 || len(c.Submission.ListenTLS) != 0 {
+		t.Errorf("%q, %v, %v", c.Domains, c.TLS.Certificates, c.Submission.ListenTLS)
+	}
+	for _, p := range c.Check() {
+		if strings.Contains(p.Text, "tls.cert,") {
+			t.Error(p)
+		}
+	}
 }

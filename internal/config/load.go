@@ -230,6 +230,9 @@ func (p *parser) setting(at source, s string) {
 // and nothing where there can be nothing.
 func (k key) assign(text string) error {
 	if text == "" && k.def == "" && k.derived != "" {
+		if v, ok := k.value.(clearer); ok {
+			v.clear() // it may have been set before
+		}
 		return nil
 	}
 	err := k.value.parse(text)

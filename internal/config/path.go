@@ -32,6 +32,7 @@ func (f file) parse(text string) error {
 	return nil
 }
 
+func (f file) clear()         { *f.to = "" }
 func (f file) String() string { return *f.to }
 func (f file) kind() string   { return "path" }
 

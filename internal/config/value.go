@@ -16,6 +16,9 @@ type value interface {
 	kind() string
 }
 
+// clearer is a value that can go back to what it is before it is set.
+type clearer interface{ clear() }
+
 // typed is the value of a type T with its two directions.
 type typed[T any] struct {
 	to    *T
@@ -31,6 +34,11 @@ func (v typed[T]) parse(text string) error {
 	}
 	*v.to = t
 	return nil
+}
+
+func (v typed[T]) clear() {
+	var zero T
+	*v.to = zero
 }
 
 func (v typed[T]) String() string { return v.write(*v.to) }

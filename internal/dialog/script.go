@@ -92,28 +92,31 @@ func (s *Script) Input() []byte {
 	return all
 }
 
-// Load parses the scripts of fsys whose names match the pattern (fs.Glob), in
-// the order of their names. No match at all is an error, because a test that
-// runs nothing proves nothing.
-func Load(fsys fs.FS, pattern string) ([]*Script, error) {
-	names, err := fs.Glob(fsys, pattern)
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("dialog: no script matches %s", pattern)
-	}
+// Load parses the scripts of fsys whose names match one of the patterns
+// (fs.Glob), in the order of the patterns and of their names. A pattern
+// without a match is an error, because a test that runs nothing proves
+// nothing.
+func Load(fsys fs.FS, patterns ...string) ([]*Script, error) {
 	var all []*Script
-	for _, name := range names {
-		text, err := fs.ReadFile(fsys, name)
+	for _, pattern := range patterns {
+		names, err := fs.Glob(fsys, pattern)
 		if err != nil {
 			return nil, err
 		}
-		s, err := Parse(name, string(text))
-		if err != nil {
-			return nil, err
+		if len(names) == 0 {
+			return nil, fmt.Errorf("dialog: no script matches %s", pattern)
 		}
-		all = append(all, s)
+		for _, name := range names {
+			text, err := fs.ReadFile(fsys, name)
+			if err != nil {
+				return nil, err
+			}
+			s, err := Parse(name, string(text))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
 	}
 	return all, nil
 }

@@ -26,7 +26,7 @@ func play(pieces [][]byte) string {
 }
 
 func FuzzAnyCutOfTheInputIsTheSameConversation(f *testing.F) {
-	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
+	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg", "engine/*.dlg")
 	if err != nil {
 		f.Fatal(err)
 	}

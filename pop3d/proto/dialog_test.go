@@ -12,7 +12,7 @@ import (
 )
 
 func TestDialogues(t *testing.T) {
-	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg")
+	scripts, err := dialog.Load(os.DirFS("testdata"), "*.dlg", "engine/*.dlg")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,10 @@ import (
 
 // scripts are those of testdata, which are played to the program as well, and
 // those of testdata/engine. testdata/README describes settings and checks.
-func scripts(t testing.TB) (all []*dialog.Script) {
-	for _, pattern := range []string{"*.dlg", "engine/*.dlg"} {
-		some, err := dialog.Load(os.DirFS("testdata"), pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, some...)
+func scripts(t testing.TB) []*dialog.Script {
+	all, err := dialog.Load(os.DirFS("testdata"), "*.dlg", "engine/*.dlg")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
