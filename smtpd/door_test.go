@@ -217,7 +217,7 @@ type guest struct {
 }
 
 type guestState struct {
-	steps             int
+	steps, used       int // calls, and octets that they consumed
 	wait              loop.Wait
 	lent, taken, gone bool // holds a transaction; and a writer; is closed
 }
@@ -235,19 +235,19 @@ func (g *guests) enter(door *server) func(*loop.Conn) loop.Session {
 
 func (g *guest) Open(c *loop.Conn) loop.Wait {
 	w := g.session.Open(c)
-	g.note(w)
+	g.note(0, w)
 	return w
 }
 
 func (g *guest) Step(c *loop.Conn, in []byte) (int, loop.Wait) {
 	n, w := g.session.Step(c, in)
-	g.note(w)
+	g.note(n, w)
 	return n, w
 }
 
 func (g *guest) Close(c *loop.Conn, why error) {
 	g.session.Close(c, why)
-	g.note(loop.WaitClose)
+	g.note(0, loop.WaitClose)
 	g.of.mu.Lock()
 	g.state.gone = true
 	g.state.taken = g.memory != nil && g.memory.writer != nil
@@ -256,13 +256,14 @@ func (g *guest) Close(c *loop.Conn, why error) {
 }
 
 // note looks at the session while nobody runs it.
-func (g *guest) note(w loop.Wait) {
+func (g *guest) note(used int, w loop.Wait) {
 	g.of.mu.Lock()
 	defer g.of.mu.Unlock()
 	if g.t != nil {
 		g.memory = g.t
 	}
 	g.state.steps++
+	g.state.used += used
 	g.state.wait, g.state.lent = w, g.t != nil
 	g.state.taken = g.t != nil && g.t.writer != nil
 	g.of.changed.Broadcast()
@@ -314,16 +315,20 @@ func (h *house) connect(to net.Addr) *client {
 	return &client{t: h.t, conn: dialog.NewNet(raw, h.roots, patienceOfTests), raw: raw}
 }
 
-// secure connects to the port with TLS from the start and reads the greeting.
-func (h *house) secure() (*client, *tls.Conn) {
+// connectTLS connects to the port with TLS from the start, and shakes hands.
+func (h *house) connectTLS() *client {
 	h.t.Helper()
-	raw, err := net.Dial("tcp", h.tls.String())
-	must(h.t, err)
-	conn := tls.Client(raw, h.roots)
-	h.t.Cleanup(func() { conn.Close() })
-	c := &client{t: h.t, conn: dialog.NewNet(conn, h.roots, patienceOfTests), raw: raw}
+	c := h.connect(h.tls)
+	must(h.t, c.conn.StartTLS())
+	return c
+}
+
+// secure connects with TLS from the start and reads the greeting.
+func (h *house) secure() *client {
+	h.t.Helper()
+	c := h.connectTLS()
 	c.want("220 mx.example.test *")
-	return c, conn
+	return c
 }
 
 // greet dials and says EHLO.

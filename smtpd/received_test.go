@@ -168,7 +168,7 @@ func TestReceivedSaysWithWhichProtocol(t *testing.T) {
 	if field, _ := h.post.all()[4].received(); !strings.Contains(field, " (using TLS 1.3 with cipher TLS_") {
 		t.Errorf("%q", field)
 	}
-	secure, _ := h.secure()
+	secure := h.secure()
 	secure.hello("EHLO client.example")
 	if got := with(t, h, note(secure, " SMTPUTF8")); got != "UTF8SMTPS" {
 		t.Errorf("under TLS %s", got)
@@ -189,7 +189,7 @@ func TestReceivedSaysThatTheSenderHasAuthenticated(t *testing.T) {
 	if got := with(t, h, send(h.dial(), "")); got != "ESMTPA" {
 		t.Error(got)
 	}
-	secure, _ := h.secure()
+	secure := h.secure()
 	if got := with(t, h, send(secure, " SMTPUTF8")); got != "UTF8SMTPSA" {
 		t.Error(got)
 	}

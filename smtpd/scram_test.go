@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
 
+	"barid/internal/dialog"
 	"barid/internal/tlsconf"
 )
 
@@ -89,7 +91,7 @@ func TestScramPlusIsBoundToTheConnection(t *testing.T) {
 		for _, kind := range []string{tlsconf.Exporter, tlsconf.Unique, tlsconf.EndPoint} {
 			for _, spoiled := range []bool{false, true} {
 				h.roots.MaxVersion = version
-				c, conn := h.secure()
+				c, conn := h.secureWith(h.roots)
 				c.hello("EHLO client.example")
 				state := conn.ConnectionState()
 				binding, err := tlsconf.Binding(kind, &state, state.PeerCertificates[0])
@@ -113,8 +115,20 @@ func TestScramPlusIsBoundToTheConnection(t *testing.T) {
 // cannot, says so; the server knows better (RFC 5802 6).
 func TestScramDowngradeIsRefused(t *testing.T) {
 	h := newHouse(t, submission)
-	c, _ := h.secure()
+	c := h.secure()
 	c.hello("EHLO client.example")
 	c.send("AUTH SCRAM-SHA-256 " + encode("y,,n=alice@example.test,r=nonce"))
 	c.want("535 *")
+}
+
+// secureWith connects with TLS from the start and gives the connection, too.
+func (h *house) secureWith(config *tls.Config) (*client, *tls.Conn) {
+	h.t.Helper()
+	raw, err := net.Dial("tcp", h.tls.String())
+	must(h.t, err)
+	conn := tls.Client(raw, config)
+	h.t.Cleanup(func() { conn.Close() })
+	c := &client{t: h.t, conn: dialog.NewNet(conn, nil, patienceOfTests), raw: raw}
+	c.want("220 mx.example.test *")
+	return c, conn
 }

@@ -21,7 +21,7 @@ func encode(text string) string { return base64.StdEncoding.EncodeToString([]byt
 // login connects with TLS and logs in.
 func (h *house) login(user, password string) *client {
 	h.t.Helper()
-	c, _ := h.secure()
+	c := h.secure()
 	c.hello("EHLO client.example")
 	c.say("AUTH PLAIN "+plain(user, password), "235 2.7.0 *")
 	return c
@@ -47,7 +47,7 @@ func (c *client) offer(service string) string {
 
 func TestSubmissionNeedsALogin(t *testing.T) {
 	h := newHouse(t, submission)
-	c, _ := h.secure()
+	c := h.secure()
 	c.hello("EHLO client.example")
 	c.say("MAIL FROM:<alice@example.test>", "530 5.7.0 *")
 	c.say("MAIL FROM:<>", "530 5.7.0 *")
@@ -92,7 +92,7 @@ func TestPlainAndLogin(t *testing.T) {
 		"any case":       {"auth plain " + plain("Bob@Example.Test", "builder")},
 		"for themselves": {"AUTH PLAIN " + encode("bob@example.test\x00bob@example.test\x00builder")},
 	} {
-		c, _ := h.secure()
+		c := h.secure()
 		c.hello("EHLO client.example")
 		for i, line := range append(dialogue, "235 2.7.0 *") {
 			if i%2 == 0 {
@@ -112,7 +112,7 @@ func TestPlainAndLogin(t *testing.T) {
 
 func TestRefusedLoginsAllSoundTheSame(t *testing.T) {
 	h := newHouse(t, submission)
-	c, _ := h.secure()
+	c := h.secure()
 	c.hello("EHLO client.example")
 	for _, response := range []string{
 		plain("alice@example.test", "builder"), plain("nobody@example.test", "wonderland"), encode("bob@example.test\x00alice@example.test\x00wonderland"),

@@ -136,7 +136,7 @@ func TestXClientWithABadAddressChangesNothing(t *testing.T) {
 
 func TestXClientUnderTLSStaysUnderTLS(t *testing.T) {
 	h := newHouse(t, func(s *settings) { s.door.XClient = at("127.0.0.1") })
-	c, _ := h.secure()
+	c := h.secure()
 	c.hello("EHLO client.example")
 	c.say("XCLIENT ADDR=198.51.100.1", "220 *")
 	if offer := c.offer("STARTTLS"); offer != "" {
