@@ -79,8 +79,8 @@ virtual    unix       - n n - - virtual
 postlog    unix-dgram n - n - 1 postlogd
 `
 
-// postfixDeliveries is how many virtual(8) may run at once. More than the
-// default of 20 brought nothing on two processors.
+// postfixDeliveries is how many virtual(8) may run at once: the default. Two
+// processors are busy with far fewer.
 const postfixDeliveries = 20
 
 func (p *postfixPeer) name() string { return "postfix" }

@@ -66,20 +66,6 @@ const (
 // It only decides how long a failure takes.
 const patience = 30 * time.Second
 
-// startDemo runs a demo with empty mailboxes until the test ends. Settings are
-// of the form key=value.
-func startDemo(t *testing.T, settings ...string) *demo {
-	t.Helper()
-	d := runDemo(t, t.TempDir(), settings...)
-	t.Cleanup(func() {
-		d.stop(t)
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", d.log)
-		}
-	})
-	return d
-}
-
 // runDemo runs a demo with its data in dir and waits until it is ready.
 func runDemo(t *testing.T, dir string, settings ...string) *demo {
 	t.Helper()
@@ -141,25 +127,13 @@ func (d *demo) follow(lines *bufio.Scanner, ready chan<- struct{}) {
 	}
 }
 
-// addr is the address of a door; host and port are its parts.
+// addr is the address of a door.
 func (d *demo) addr(t *testing.T, door string) string {
 	t.Helper()
 	if d.addrs[door] == "" {
 		t.Fatalf("the demo printed no line \"listen %s ADDRESS\"", door)
 	}
 	return d.addrs[door]
-}
-
-func (d *demo) host(t *testing.T, door string) string {
-	t.Helper()
-	host, _, _ := strings.Cut(d.addr(t, door), ":")
-	return host
-}
-
-func (d *demo) port(t *testing.T, door string) string {
-	t.Helper()
-	_, port, _ := strings.Cut(d.addr(t, door), ":")
-	return port
 }
 
 // stop ends the demo as a postmaster would and waits until it has gone.
@@ -232,22 +206,4 @@ func (d *demo) count(account string) int {
 		n += len(entries)
 	}
 	return n
-}
-
-// waitCount waits until an account has n messages.
-func (d *demo) waitCount(t *testing.T, account string, n int) {
-	t.Helper()
-	pulse := time.NewTicker(5 * time.Millisecond)
-	defer pulse.Stop()
-	give := time.After(patience)
-	for d.count(account) < n {
-		select {
-		case <-pulse.C:
-		case <-give:
-			t.Fatalf("%s has %d messages after %v instead of %d", account, d.count(account), patience, n)
-		}
-	}
-	if got := d.count(account); got != n {
-		t.Fatalf("%s has %d messages instead of %d", account, got, n)
-	}
 }
