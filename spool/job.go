@@ -198,4 +198,7 @@ func (j *Job) close() {
 	if cap(j.record) > 2*wholeMax {
 		j.record = nil
 	}
+	if cap(j.Envelope.Recipients) > 1000 {
+		j.Envelope.Recipients, j.Recipients = nil, nil
+	}
 }

@@ -24,20 +24,21 @@ func (s *Spool) runKeeper() {
 	defer s.background.Done()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	pause := reopenPauseMin
+	pause, work := reopenPauseMin, s.keeperWork
 	for {
 		select {
 		case <-s.closing:
 			return
-		case <-s.keeperWork:
+		case <-work:
 		case <-timer.C:
 		}
 		if err := s.keep(); err != nil {
 			s.log.Error("spool: housekeeping failed, will be repeated", "after", pause, "err", err)
 			timer.Reset(pause)
 			pause = min(2*pause, reopenPauseMax)
+			work = nil // not before the pause is over
 		} else {
-			pause = reopenPauseMin
+			pause, work = reopenPauseMin, s.keeperWork
 		}
 	}
 }

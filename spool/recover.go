@@ -47,14 +47,31 @@ func (s *Spool) load() error {
 		return err
 	}
 	r.settleTail()
-	for _, m := range r.order {
-		if s.messages[m.id] == m {
-			s.schedule(m)
-		}
+	if n := r.scheduleAll(); n > 0 {
+		s.log.Warn("spool: recipients wait for an agent that is not there", "recipients", n)
 	}
 	s.log.Info("spool: open", "messages", len(s.messages), "segments", len(s.segments),
 		"damaged", s.stats.damaged.Load(), "took", time.Since(r.started))
 	return nil
+}
+
+// scheduleAll begins deliveries, and counts the recipients that no agent
+// serves.
+func (r *recovery) scheduleAll() (orphans int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.order {
+		if r.messages[m.id] != m {
+			continue
+		}
+		r.schedule(m)
+		for _, rs := range m.recipients() {
+			if rs.agent == noAgent && !rs.state.final() {
+				orphans++
+			}
+		}
+	}
+	return orphans
 }
 
 // findFiles opens the segments and spares.
