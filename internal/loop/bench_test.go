@@ -197,22 +197,26 @@ func BenchmarkPingTLS(b *testing.B) {
 }
 
 // BenchmarkSession is connect, greeting, one command, its reply, the end.
-func BenchmarkSession(b *testing.B) {
+func BenchmarkSession(b *testing.B) { benchSession(b, nil, nil) }
+
+// BenchmarkSessionTLS is the same with a handshake.
+func BenchmarkSessionTLS(b *testing.B) {
+	server, client := testTLS(b)
+	benchSession(b, server, client)
+}
+
+func benchSession(b *testing.B, server, client *tls.Config) {
 	for _, conns := range []int{1, 10, 50} {
 		for _, kind := range []string{"net", "loop"} {
 			b.Run(fmt.Sprintf("%s/%d", kind, conns), func(b *testing.B) {
-				addr := startRival(b, kind, nil)
+				addr := startRival(b, kind, server)
 				b.ReportAllocs()
 				b.ResetTimer()
 				cpu := cpuMicroseconds()
 				b.SetParallelism(max(1, conns/runtime.GOMAXPROCS(0)))
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
-						c := benchDial(b, addr, nil)
-						io.WriteString(c, "QUIT\r\n")
-						io.ReadAll(c)
-						c.(*net.TCPConn).SetLinger(0) // else TIME-WAIT uses up the ports
-						c.Close()
+						oneSession(b, addr, client)
 					}
 				})
 				b.ReportMetric(float64(cpuMicroseconds()-cpu)/float64(b.N), "cpu-us/op")
@@ -220,6 +224,18 @@ func BenchmarkSession(b *testing.B) {
 			})
 		}
 	}
+}
+
+func oneSession(b *testing.B, addr string, config *tls.Config) {
+	c := benchDial(b, addr, config)
+	io.WriteString(c, "QUIT\r\n")
+	io.ReadAll(c)
+	tcp, plain := c.(*net.TCPConn)
+	if !plain {
+		tcp = c.(*tls.Conn).NetConn().(*net.TCPConn)
+	}
+	tcp.SetLinger(0) // else TIME-WAIT uses up the ports
+	c.Close()
 }
 
 // bulkSession swallows input.

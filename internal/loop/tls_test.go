@@ -209,8 +209,8 @@ func TestHandshakesBeyondTheLimitWaitForTheirTurn(t *testing.T) {
 }
 
 func TestIdleTLSConnectionGivesUpTheBuffersOfCryptoTLS(t *testing.T) {
-	if len(tlsBuffers) != 2 {
-		t.Fatalf("found %d of 2 buffers: crypto/tls has changed; see trim.go", len(tlsBuffers))
+	if !tlsLayout.known {
+		t.Fatal("crypto/tls has changed: see trim.go")
 	}
 	eachVersion(t, func(t *testing.T, server, client *tls.Config) {
 		opened := make(chan *Conn, 1)

@@ -12,47 +12,66 @@ import (
 // sent a full record. For ten thousand idle connections that is 30 or 300 MB
 // that hold nothing, and crypto/tls has no way to give them up. So this file,
 // the only one here with unsafe, reaches into tls.Conn and empties them when
-// they are empty anyhow. What it relies on, the names and types of two fields,
-// is looked up at run time: with a crypto/tls that has changed, nothing is
-// trimmed and nothing breaks, and a test says so.
+// they are empty anyhow. What it relies on, the names and types of three
+// fields, is looked up at run time: with a crypto/tls that has changed,
+// nothing is trimmed and nothing breaks, and a test says so.
 
-// tlsBuffers are the offsets of the buffers in a tls.Conn; never changed.
-var tlsBuffers = bufferOffsets("rawInput", "hand")
+// layout is where a tls.Conn has what we are after.
+type layout struct {
+	rawInput uintptr // bytes.Buffer: records as they came
+	hand     uintptr // bytes.Buffer: handshake messages
+	input    uintptr // bytes.Reader: what of a record was not read yet, inside rawInput
+	known    bool
+}
 
-// bufferOffsets finds fields of tls.Conn that are a bytes.Buffer.
-func bufferOffsets(names ...string) (offsets []uintptr) {
+// tlsLayout never changes.
+var tlsLayout = findLayout()
+
+func findLayout() (l layout) {
+	buffer, reader := reflect.TypeFor[bytes.Buffer](), reflect.TypeFor[bytes.Reader]()
 	conn := reflect.TypeFor[tls.Conn]()
-	for _, name := range names {
-		if f, ok := conn.FieldByName(name); ok && f.Type == reflect.TypeFor[bytes.Buffer]() {
-			offsets = append(offsets, f.Offset)
-		}
+	raw, ok1 := conn.FieldByName("rawInput")
+	hand, ok2 := conn.FieldByName("hand")
+	input, ok3 := conn.FieldByName("input")
+	if !ok1 || !ok2 || !ok3 || raw.Type != buffer || hand.Type != buffer || input.Type != reader {
+		return layout{}
 	}
-	return offsets
+	return layout{raw.Offset, hand.Offset, input.Offset, true}
 }
 
-// trimTLS frees the buffers of c that hold nothing. Nobody else may be using c.
+// insides gives the fields of c; false when they are not known. Nobody else
+// may be using c.
+func insides(c *tls.Conn) (raw, hand *bytes.Buffer, input *bytes.Reader, known bool) {
+	if !tlsLayout.known {
+		return nil, nil, nil, false
+	}
+	p := unsafe.Pointer(c)
+	return (*bytes.Buffer)(unsafe.Add(p, tlsLayout.rawInput)),
+		(*bytes.Buffer)(unsafe.Add(p, tlsLayout.hand)),
+		(*bytes.Reader)(unsafe.Add(p, tlsLayout.input)), true
+}
+
+// trimTLS frees the buffers of c if they hold nothing.
 func trimTLS(c *tls.Conn) {
-	for _, offset := range tlsBuffers {
-		if b := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), offset)); b.Len() == 0 {
-			*b = bytes.Buffer{}
-		}
+	raw, hand, input, known := insides(c)
+	if !known || raw.Len() > 0 || hand.Len() > 0 || input.Len() > 0 {
+		return
 	}
+	*raw, *hand = bytes.Buffer{}, bytes.Buffer{}
+	input.Reset(nil) // it would keep what rawInput had
 }
 
-// tlsSlack is how many bytes trimTLS would free.
-func tlsSlack(c *tls.Conn) (n int) {
-	for _, offset := range tlsBuffers {
-		if b := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), offset)); b.Len() == 0 {
-			n += b.Cap()
-		}
+// tlsSlack is how many bytes c holds for nothing.
+func tlsSlack(c *tls.Conn) int {
+	raw, hand, input, known := insides(c)
+	if !known || raw.Len() > 0 || hand.Len() > 0 || input.Len() > 0 {
+		return 0
 	}
-	return n
+	return max(raw.Cap(), int(input.Size())) + hand.Cap()
 }
 
 // tlsRawEmpty says whether c has certainly nothing left of what it read.
 func tlsRawEmpty(c *tls.Conn) bool {
-	if len(tlsBuffers) == 0 {
-		return false
-	}
-	return (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), tlsBuffers[0])).Len() == 0
+	raw, _, _, known := insides(c)
+	return known && raw.Len() == 0
 }
