@@ -39,7 +39,7 @@ check:
 	$(GO) test ./internal/tidy
 	@for arch in $(PLATFORMS); do echo "build linux/$$arch"; \
 	  GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/barid || exit 1; done
-	@if $(GO) run $(GOVULNCHECK) -version >/dev/null 2>&1 && $(GO) run $(GOVULNCHECK) ./... >bin/govulncheck.log 2>&1; then \
+	@mkdir -p bin; if $(GO) run $(GOVULNCHECK) -version >/dev/null 2>&1 && $(GO) run $(GOVULNCHECK) ./... >bin/govulncheck.log 2>&1; then \
 	  echo "govulncheck: nothing found"; \
 	elif grep -qi 'vulnerability #' bin/govulncheck.log 2>/dev/null; then cat bin/govulncheck.log; exit 1; \
 	else echo "govulncheck: the vulnerability database is not reachable from here; not checked"; fi
