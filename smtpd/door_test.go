@@ -218,6 +218,7 @@ type guest struct {
 
 type guestState struct {
 	steps, used       int // calls, and octets that they consumed
+	queuedMax         int // octets of replies that were ever left unsent
 	wait              loop.Wait
 	lent, taken, gone bool // holds a transaction; and a writer; is closed
 }
@@ -242,6 +243,9 @@ func (g *guest) Open(c *loop.Conn) loop.Wait {
 func (g *guest) Step(c *loop.Conn, in []byte) (int, loop.Wait) {
 	n, w := g.session.Step(c, in)
 	g.note(n, w)
+	g.of.mu.Lock()
+	g.state.queuedMax = max(g.state.queuedMax, c.Queued())
+	g.of.mu.Unlock()
 	return n, w
 }
 
