@@ -39,7 +39,7 @@ import (
 type Options struct {
 	ResolvConf string           // resolv.conf(5), reread when it changes; "": /etc/resolv.conf
 	Hosts      string           // hosts(5), reread when it changes; "": /etc/hosts
-	Servers    []netip.AddrPort // asked instead of those that ResolvConf names
+	Servers    []netip.AddrPort // asked instead of those that ResolvConf names; its other lines count
 	// Trusted tells that the servers verify DNSSEC and that nobody is between
 	// them and us: their AD bit is believed. The option trust-ad in ResolvConf
 	// means the same for the servers there.
@@ -76,11 +76,8 @@ type Resolver struct {
 func New(o Options) *Resolver {
 	o.setDefaults()
 	r := &Resolver{o: o, cache: newCache(o.CacheBytes), slots: make(chan struct{}, o.QueriesMax)}
-	r.servers = watched[upstream]{name: o.ResolvConf, load: r.loadUpstream}
-	r.hosts = watched[hosts]{name: o.Hosts, load: r.loadHosts}
-	if len(o.Servers) > 0 {
-		r.servers.name = ""
-	}
+	r.servers = watched[upstream]{name: o.ResolvConf, load: r.loadUpstream, log: o.Log}
+	r.hosts = watched[hosts]{name: o.Hosts, load: r.loadHosts, log: o.Log}
 	r.packets.New = func() any { return new(packet) }
 	if o.Dial == nil {
 		r.o.Dial = r.dial

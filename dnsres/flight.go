@@ -26,11 +26,10 @@ const (
 // lookup finds the answer to a question: in the cache, or from a flight. An
 // error is about the context; what the DNS says to the question is in the
 // entry.
-func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
+func (r *Resolver) lookup(ctx context.Context, q question, now time.Time) (*entry, error) {
 	var buffer [keySize]byte
 	key := q.appendKey(buffer[:0])
 	s := r.cache.shard(key)
-	now := r.o.Now()
 	s.Lock()
 	old := s.get(key)
 	if old != nil && now.Before(old.expires) {

@@ -44,8 +44,8 @@ func (r *Resolver) PTR(ctx context.Context, addr netip.Addr) (Answer[string], er
 	if e := r.hosts.get(r.o.Now()).byAddr[addr]; e != nil {
 		return answerOf[string](e, nil)
 	}
-	var buffer [80]byte
-	return lookup[string](ctx, r, string(appendReverse(buffer[:0], addr)), wire.PTR)
+	var buffer [wire.NameMax]byte
+	return answerOf[string](r.answer(ctx, question{appendReverse(buffer[:0], addr), wire.PTR}))
 }
 
 // Addrs finds the addresses of a name, in the hosts file or in the DNS. When
@@ -140,12 +140,17 @@ func (r *Resolver) find(ctx context.Context, name string, t wire.Type) (*entry, 
 	if err != nil {
 		return nil, &Error{Name: strings.Clone(name), Type: t, Class: ErrNotFound, Detail: err.Error()}
 	}
-	q := question{octets, t}
-	if e := r.hosts.get(r.o.Now()).lookup(q); e != nil {
+	return r.answer(ctx, question{octets, t})
+}
+
+// answer finds the entry of a question: here, in the cache, or in the DNS.
+func (r *Resolver) answer(ctx context.Context, q question) (*entry, error) {
+	now := r.o.Now()
+	if e := r.hosts.get(now).lookup(q); e != nil {
 		return e, nil
 	}
 	if e := special(q); e != nil {
 		return e, nil
 	}
-	return r.lookup(ctx, q)
+	return r.lookup(ctx, q, now)
 }

@@ -3,6 +3,7 @@ package dnsres
 import (
 	"bytes"
 	"net/netip"
+	"strconv"
 
 	"barid/dnsres/wire"
 )
@@ -37,30 +38,25 @@ func under(name []byte, labels string) bool {
 	return bytes.HasSuffix(name, []byte(labels))
 }
 
-// appendReverse appends the text of the name under which the names of an
-// address are.
+// appendReverse appends the canonical octets of the name under which the names
+// of an address are.
 //
 //	1.2.0.192.in-addr.arpa               ; RFC 1035 3.5
 //	1.0.…(32 digits)….ip6.arpa           ; RFC 3596 2.5
 func appendReverse(dst []byte, addr netip.Addr) []byte {
+	if addr.Is4() {
+		octets := addr.As4()
+		for i := len(octets) - 1; i >= 0; i-- {
+			mark := len(dst)
+			dst = strconv.AppendUint(append(dst, 0), uint64(octets[i]), 10)
+			dst[mark] = byte(len(dst) - mark - 1)
+		}
+		return append(dst, "\x07in-addr\x04arpa\x00"...)
+	}
 	const hex = "0123456789abcdef"
-	octets := addr.AsSlice()
+	octets := addr.As16()
 	for i := len(octets) - 1; i >= 0; i-- {
-		c := octets[i]
-		if addr.Is6() {
-			dst = append(dst, hex[c&15], '.', hex[c>>4], '.')
-			continue
-		}
-		if c >= 100 {
-			dst = append(dst, '0'+c/100)
-		}
-		if c >= 10 {
-			dst = append(dst, '0'+c/10%10)
-		}
-		dst = append(dst, '0'+c%10, '.')
+		dst = append(dst, 1, hex[octets[i]&15], 1, hex[octets[i]>>4])
 	}
-	if addr.Is6() {
-		return append(dst, "ip6.arpa"...)
-	}
-	return append(dst, "in-addr.arpa"...)
+	return append(dst, "\x03ip6\x04arpa\x00"...)
 }

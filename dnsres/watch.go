@@ -3,6 +3,7 @@ package dnsres
 import (
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,9 +16,10 @@ import (
 // nothing, as the C library has it; one that cannot be read, or is too large,
 // leaves things as they are.
 type watched[T any] struct {
-	name string // "": there is no file
+	name string
 	// load makes the value from the text; old is nil at first.
 	load func(text []byte, old *T) *T
+	log  *slog.Logger
 
 	current atomic.Pointer[T]
 	looked  atomic.Int64 // Unix nanoseconds
@@ -73,22 +75,23 @@ func (w *watched[T]) get(now time.Time) *T {
 // look reads the file if it changed.
 func (w *watched[T]) look(old *T) {
 	s := stamp{}
-	if w.name != "" {
-		if info, err := os.Stat(w.name); err == nil {
-			s = stampOf(info)
-		}
+	if info, err := os.Stat(w.name); err == nil {
+		s = stampOf(info)
 	}
 	if old != nil && s == w.seen {
 		return
 	}
+	w.seen = s
 	var text []byte
 	if s.exists {
 		var err error
-		if text, err = readFile(w.name); err != nil && old != nil {
-			return
+		if text, err = readFile(w.name); err != nil {
+			w.log.Error("file not read", "file", w.name, "error", err)
+			if old != nil {
+				return
+			}
 		}
 	}
-	w.seen = s
 	w.current.Store(w.load(text, old))
 }
 

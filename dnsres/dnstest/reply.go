@@ -1,6 +1,7 @@
 package dnstest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -28,7 +29,7 @@ type Reply struct {
 func ReplyTo(q *Query) *Reply {
 	name := q.Question.Name.AppendWire(nil)
 	end := wire.HeaderSize + wire.QuestionSize(name)
-	return &Reply{ID: q.ID, Question: q.Octets[wire.HeaderSize:end:end], EDNS: q.HasEDNS}
+	return &Reply{ID: q.ID, Question: bytes.Clone(q.Octets[wire.HeaderSize:end]), EDNS: q.HasEDNS}
 }
 
 // Answer adds records to the answer section, each as a line: name, TTL, type

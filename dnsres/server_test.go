@@ -1,0 +1,176 @@
+package dnsres
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"barid/dnsres/dnstest"
+)
+
+// TestAServerThatIsSilentIsAskedLast counts the questions to a first server
+// that never answers; the second one always does.
+func TestAServerThatIsSilentIsAskedLast(t *testing.T) {
+	var asked atomic.Int64
+	s := play(t, func(q *dnstest.Query) { q.Send(address(q, good).Octets()) }, mute(func() { asked.Add(1) }), func(o *Options) {
+		o.Servers = []netip.AddrPort{silentServer, o.Servers[0]}
+	})
+	n := 0
+	ask := func(want int64) {
+		t.Helper()
+		n++
+		s.wantGood(fmt.Sprintf("a%d.example", n))
+		if got := asked.Load(); got != want {
+			t.Fatalf("after %d questions: the silent server got %d of them, want %d", n, got, want)
+		}
+	}
+	ask(1)
+	ask(2)
+	ask(2) // for a second
+	s.clock.pass(time.Second)
+	ask(3) // the trial
+	ask(3)
+	s.clock.pass(time.Second)
+	ask(3)
+	s.clock.pass(time.Second)
+	ask(4)
+	for range 8 {
+		s.clock.pass(backoffMax)
+		ask(asked.Load() + 1)
+	}
+	s.clock.pass(backoffMax - 1)
+	ask(asked.Load())
+	if h := s.Servers()[0]; h.Failures != 12 || h.LastUntil.Sub(s.clock.Now()) != 1 {
+		t.Errorf("%+v", h)
+	}
+}
+
+func TestAllServersSilentIsTemporaryAndEndsAfterTheRounds(t *testing.T) {
+	var asked atomic.Int64
+	s := play(t, nil, mute(func() { asked.Add(1) }), func(o *Options) {
+		o.Servers, o.Attempts = []netip.AddrPort{silentServer}, 3
+	})
+	_, err := s.MX(t.Context(), "example")
+	s.want(ErrTemporary, err)
+	if asked.Load() != 3 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+	if err.Error() != "example MX: no answer: no reply in time (127.0.0.99:53)" {
+		t.Error(err)
+	}
+}
+
+func TestManyFailuresAtOnceAreOne(t *testing.T) {
+	now := time.Now()
+	s := &server{log: New(Options{}).o.Log}
+	for range 100 {
+		s.failed(now, now.Add(time.Second), errors.New("silence"))
+	}
+	if s.failures != failuresMax || s.until != now.Add(time.Second+backoffMin) {
+		t.Errorf("%d failures, until %v", s.failures, s.until.Sub(now))
+	}
+}
+
+func TestOneTrialAtATime(t *testing.T) {
+	now := time.Now()
+	s := &server{log: New(Options{}).o.Log}
+	for range failuresMax {
+		s.failed(now, now, errors.New("silence"))
+	}
+	now = now.Add(backoffMin)
+	if s.failing(now) || !s.failing(now) {
+		t.Error("not one trial")
+	}
+	s.replied(time.Millisecond)
+	if s.failing(now) {
+		t.Error("a reply does not make it whole")
+	}
+}
+
+func TestPatienceFollowsTheRoundTrips(t *testing.T) {
+	s := &server{log: New(Options{}).o.Log}
+	const timeout = 5 * time.Second
+	if p := s.patience(0, timeout); p != patienceNew {
+		t.Errorf("unknown: %v", p)
+	}
+	for range 100 {
+		s.replied(time.Millisecond)
+	}
+	if p := s.patience(0, timeout); p != patienceMin {
+		t.Errorf("a fast server: %v", p)
+	}
+	for range 100 {
+		s.replied(800 * time.Millisecond)
+	}
+	if p := s.patience(0, timeout); p < 1500*time.Millisecond || p > 2*time.Second {
+		t.Errorf("a slow server: %v", p)
+	}
+	if p := s.patience(1, timeout); p != timeout {
+		t.Errorf("the second round: %v", p)
+	}
+	if p := s.patience(0, time.Second); p != time.Second {
+		t.Errorf("never longer than the timeout: %v", p)
+	}
+}
+
+func TestRotateTakesTurns(t *testing.T) {
+	var us [3]*dnstest.Server
+	conf := "options rotate\n"
+	u := &upstream{settings: parseResolvConf([]byte(conf))}
+	for i := range us {
+		u.servers = append(u.servers, &server{addr: netip.AddrPortFrom(silentServer.Addr(), uint16(i))})
+	}
+	first := map[uint16]int{}
+	for range 30 {
+		order := u.order(time.Now())
+		if len(order) != 3 {
+			t.Fatal(order)
+		}
+		first[order[0].addr.Port()]++
+	}
+	if first[0] != 10 || first[1] != 10 || first[2] != 10 {
+		t.Errorf("%v", first)
+	}
+}
+
+func TestUseVCAsksOverTCPAlone(t *testing.T) {
+	s := play(t, func(q *dnstest.Query) { q.Send(address(q, good).Octets()) })
+	s.write("resolv.conf", "options use-vc\n")
+	s.wantGood("example")
+	if !s.server.Asked()[0].TCP() {
+		t.Error("asked over UDP")
+	}
+}
+
+func TestQuestionsOnTheNetworkAreBounded(t *testing.T) {
+	arrived, answer := make(chan string, 10), make(chan bool)
+	s := play(t, func(q *dnstest.Query) {
+		arrived <- q.Name
+		<-answer
+		q.Send(address(q, good).Octets())
+	}, func(o *Options) { o.QueriesMax = 2 })
+	done := make(chan error)
+	for i := range 4 {
+		go func() {
+			_, err := s.Addrs(t.Context(), fmt.Sprintf("a%d.example", i), V4)
+			done <- err
+		}()
+	}
+	<-arrived
+	<-arrived
+	for range 4 {
+		select {
+		case name := <-arrived:
+			t.Fatalf("%s is a third question", name)
+		default:
+		}
+		answer <- true
+		s.want(nil, <-done)
+		if len(s.server.Asked()) < 4 {
+			<-arrived
+		}
+	}
+}
