@@ -14,7 +14,9 @@ func entryReserve(segmentSize int64) int64 { return max(segmentSize/64, 2*entryM
 // write and syncs once. Then it hands the lead to the first of those who came
 // meanwhile, and wakes the others of its batch. So there is no goroutine, no
 // timer and no hand-over between threads in a lone commit, and under load one
-// sync serves all who came while the last one ran.
+// sync serves all who came while the last one ran. Measured against a goroutine
+// that does nothing but commit, on two cores and a journaled disk: the same
+// from 50 writers on, and with 10 a tenth fewer syncs and less CPU time.
 //
 // The entries that wait in Spool.outbox ride with whatever batch is next.
 //
