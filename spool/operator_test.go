@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,7 @@ func TestHoldStandsUnlessTheRunningDeliverySucceeds(t *testing.T) {
 		id, err := submit(s, []byte("x"), envelope("a@x"))
 		must(t, err)
 		for s.Stats().Running == 0 {
+			runtime.Gosched()
 		}
 		must(t, s.Hold(id))
 		close(a.gate)

@@ -230,54 +230,6 @@ func (r *recovery) readSegment(seg *segment) {
 	}
 }
 
-// keepTail notes what was read behind the place up to which the segment is
-// known to be durable. When the program crashed, or closed after a sync had failed,
-// this may be in the page cache only, where no sync finds it any more. So it is
-// written again.
-func (r *recovery) keepTail(sc *scanner, seg *segment, end int64) {
-	for at := seg.end; at < end; {
-		h, head, err := sc.record(at)
-		if err != nil {
-			at = sc.nextHeader(at + alignment)
-			continue
-		}
-		if h.kind == typeMessage || h.kind == typeOutcomes {
-			t := &record{kind: h.kind, head: make([]byte, headerSize, int(h.size()))}
-			t.head = append(t.head, head...)
-			for rest, p := int64(h.bodyLen), at+headerSize+int64(h.headLen); rest > 0; {
-				piece := sc.peek(p, int(min(rest, scanChunk)))
-				t.body = append(t.body, piece...)
-				p += int64(len(piece))
-				rest -= int64(len(piece))
-			}
-			t.seal()
-			t.bodyCRC = h.bodyCRC
-			r.tail = append(r.tail, t)
-		}
-		at += h.size()
-	}
-}
-
-// settleTail notes where the records of the tail lie now.
-func (r *recovery) settleTail() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, t := range r.tail {
-		if t.kind == typeOutcomes {
-			r.entriesDurable(t)
-			continue
-		}
-		var h messageHead
-		if _, err := parseHeadFixed(t.head[headerSize:], &h); err != nil {
-			panic("spool: a message in the tail has no head")
-		}
-		if m := r.messages[h.id]; m != nil {
-			r.relocate(m, t.segment, t.offset, uint32(t.size()))
-		}
-		r.stateDurable(t)
-	}
-}
-
 // apply takes over one record.
 func (r *recovery) apply(seg *segment, at int64, h *header, head []byte) error {
 	switch h.kind {
@@ -372,57 +324,6 @@ func (r *recovery) applyEntry(e *entry, seg *segment, offset int64) {
 		}
 	})
 	r.entryDurable(e, seg, offset)
-}
-
-// reconcileSpills removes the bodies that no message names, and reports those
-// that a message names and that are not there.
-func (r *recovery) reconcileSpills() error {
-	dir := r.path(spillDir)
-	list, err := r.fs.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	r.garbage = nil // what was finished while reading is found below
-	there := make(map[ID]bool, len(list))
-	for _, d := range list {
-		id, err := ParseID(d.Name())
-		if err != nil {
-			r.log.Warn("spool: a stranger among the bodies", "file", d.Name())
-			continue
-		}
-		there[id] = true
-		if m := r.messages[id]; m == nil || !m.spilled {
-			if r.stats.damaged.Load() > 0 {
-				r.damage(r.spillPath(id), "no message names this body", 0)
-			}
-			r.removeSpill(id)
-		}
-	}
-	for _, m := range r.order {
-		if r.messages[m.id] == m && m.spilled && !there[m.id] {
-			r.loseBody(m)
-		}
-	}
-	return nil
-}
-
-// loseBody makes the recipients of a message fail whose spill file is missing.
-func (r *recovery) loseBody(m *message) {
-	r.stats.damaged.Add(1)
-	r.log.Error("spool: the body of a message is missing", "id", m.id.String(), "file", r.spillPath(m.id))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	lost := Attempt{Time: r.now(), Outcome: Outcome{Kind: Failed, Status: "5.3.0", Text: "the body was lost from the disk"}}
-	rs := m.recipients()
-	for i := range rs {
-		if rs[i].state.final() {
-			continue
-		}
-		rs[i].state = StateFailed
-		e := entry{id: m.id, index: uint16(i), state: StateFailed, attempts: rs[i].attempts}
-		e.history, e.outcomes = appendAttempt(nil, 0, &lost)
-		r.note(&e)
-	}
 }
 
 // prepareDir makes the directories of the spool.
