@@ -71,6 +71,9 @@ func (s *server) start(t terminal) error {
 	for _, w := range append(warnings, s.certificateWarnings()...) {
 		s.logger.Warn("configuration", "problem", w)
 	}
+	for _, e := range s.endpoints {
+		s.logger.Info("listening", "service", e.service, "address", e.socket.Addr().String())
+	}
 	s.logger.Info("started", "version", versionText(), "hostname", s.cfg.Hostname, "data", s.cfg.Data.Dir)
 	return nil
 }

@@ -5,7 +5,7 @@ import "fmt"
 // didYouMean names the candidate that a mistyped word most likely meant, as
 // an addition to a message; "" when nothing is near.
 func didYouMean(word string, candidates []string) string {
-	best, nearest := len(word)/2+1, ""
+	best, nearest := len(word)/2+2, ""
 	for _, c := range candidates {
 		if d := distance(word, c); d < best {
 			best, nearest = d, c
