@@ -131,7 +131,8 @@ func (q *queueOptions) check(r *request) error {
 	return nil
 }
 
-// readIDs takes the first word of each line.
+// readIDs takes the first word of each line, without the mark that mailq puts
+// behind an id.
 func (r *request) readIDs(in io.Reader) error {
 	r.IDs = nil
 	for lines := bufio.NewScanner(in); ; {
@@ -142,7 +143,7 @@ func (r *request) readIDs(in io.Reader) error {
 			return lines.Err()
 		}
 		if words := strings.Fields(lines.Text()); len(words) > 0 {
-			r.IDs = append(r.IDs, words[0])
+			r.IDs = append(r.IDs, strings.TrimRight(words[0], "*!"))
 		}
 	}
 }

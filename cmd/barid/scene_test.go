@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"barid/internal/config"
 )
 
 // scene is a server of the tests with its files: run in this process by
@@ -183,6 +185,25 @@ func (s *scene) refuses(t *testing.T, texts ...string) {
 func (s *scene) awaitLog(t *testing.T, text string) {
 	t.Helper()
 	await(t, "log line with "+text, func() bool { return strings.Contains(s.logged.String(), text) })
+}
+
+// config is the scene's configuration.
+func (s *scene) config(t *testing.T) *config.Config {
+	t.Helper()
+	cfg, err := config.Load(s.conf, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func mode(t *testing.T, name string) os.FileMode {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
 }
 
 // queue runs barid queue with the scene's configuration.
