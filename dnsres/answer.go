@@ -1,6 +1,9 @@
 package dnsres
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Answer is what the DNS says to a question. Its slices are shared with other
 // askers and must not be changed.
@@ -13,6 +16,8 @@ type Answer[T any] struct {
 	// Expires is when the answer should be asked for again; zero for one that
 	// did not come from the DNS. It has passed when the answer is Stale.
 	Expires time.Time
+	// Server is who answered; the zero value for what was known here.
+	Server netip.AddrPort
 	// Authenticated tells that a trusted server has verified the whole answer
 	// with DNSSEC, aliases included. It also holds for ErrNotFound and
 	// ErrNoData: that there is nothing has been verified then.

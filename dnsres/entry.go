@@ -19,6 +19,7 @@ type entry struct {
 	expires       time.Time // used without asking until then
 	dead          time.Time // of no use at all after that
 	real          time.Time // when the answer itself expired, before it was extended
+	server        netip.AddrPort
 	authenticated bool
 	stale         bool
 
@@ -35,7 +36,7 @@ const (
 	negativeMax = time.Hour
 	// entryOverhead is what an entry costs beside its records: itself, the
 	// key, and its place in a table that is between half and quite full.
-	entryOverhead = 288
+	entryOverhead = 320
 )
 
 // memory estimates what an entry costs.
@@ -75,7 +76,7 @@ func answerOf[T any](e *entry, err error) (Answer[T], error) {
 	if err != nil {
 		return Answer[T]{}, err
 	}
-	a := Answer[T]{Canonical: e.canonical, Expires: e.real, Authenticated: e.authenticated, Stale: e.stale}
+	a := Answer[T]{Canonical: e.canonical, Expires: e.real, Server: e.server, Authenticated: e.authenticated, Stale: e.stale}
 	if e.err != nil {
 		return a, e.err
 	}

@@ -83,7 +83,7 @@ func (e *entry) failed() bool { return e.err != nil && Temporary(e.err) }
 // for good, and the word is old.
 func (e *entry) extended(until time.Time) *entry {
 	return &entry{
-		records: e.records, canonical: e.canonical, authenticated: e.authenticated,
+		records: e.records, canonical: e.canonical, server: e.server, authenticated: e.authenticated,
 		expires: until, dead: e.dead, real: e.real, stale: true,
 	}
 }

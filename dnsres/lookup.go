@@ -83,6 +83,7 @@ func merge(a6 Answer[netip.Addr], err6 error, a4 Answer[netip.Addr], err4 error)
 		Records:       append(append(make([]netip.Addr, 0, len(a6.Records)+len(a4.Records)), a6.Records...), a4.Records...),
 		Canonical:     a6.Canonical,
 		Expires:       a6.Expires,
+		Server:        a6.Server,
 		Authenticated: a6.Authenticated && a4.Authenticated,
 		Stale:         a6.Stale || a4.Stale,
 	}
@@ -153,4 +154,15 @@ func (r *Resolver) answer(ctx context.Context, q question) (*entry, error) {
 		return e, nil
 	}
 	return r.lookup(ctx, q, now)
+}
+
+// Canonical gives the canonical text of a name: lower case, no final dot, as
+// the names in answers are. An error is about a name that cannot be.
+func Canonical(name string) (string, error) {
+	var buffer [wire.NameMax]byte
+	octets, err := wire.AppendName(buffer[:0], name)
+	if err != nil {
+		return "", err
+	}
+	return question{name: octets}.text(), nil
 }

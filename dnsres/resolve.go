@@ -33,12 +33,12 @@ func (r *Resolver) resolve(ctx context.Context, q question) *entry {
 			return c.failure(r.o.Now(), err)
 		}
 		e := c.read(&reply.Message, reply.trusted, r.o.Now())
-		if e != nil && e.err != nil {
-			e.err.Server = reply.server
-		}
 		r.release(reply)
 		if e == nil {
 			continue
+		}
+		if e.server = reply.server; e.err != nil {
+			e.err.Server = reply.server
 		}
 		if e.err == nil && r.o.StaleFor > 0 && c.ttl > 0 {
 			e.dead = e.expires.Add(r.o.StaleFor)

@@ -141,6 +141,9 @@ func (d *dnsCommand) ask(q dnsQuestion) int {
 		Name: q.name, Type: q.String(), Canonical: a.Canonical, Records: a.Records, Authenticated: a.Authenticated,
 		Temporary: dnsres.Temporary(err),
 	}
+	if a.Server.IsValid() {
+		result.Server = a.Server.String()
+	}
 	if left := time.Until(a.Expires); left > 0 {
 		result.TTL = int64((left + time.Second - 1) / time.Second)
 	}
@@ -168,11 +171,28 @@ func (d *dnsCommand) lookup(q dnsQuestion) (dnsres.Answer[string], error) {
 	return d.resolver.Text(context.Background(), q.name, q.Type)
 }
 
+// print shows a result to people.
 func (r *dnsResult) print(t terminal) {
 	for _, record := range r.Records {
 		fmt.Fprintf(t.out, "%s %d %s %s\n", r.Canonical, r.TTL, r.Type, record)
 	}
 	if r.Error != "" {
 		fmt.Fprintf(t.out, "; %s\n", r.Error)
-	} 
+		return
+	}
+	if asked, _ := dnsres.Canonical(r.Name); asked != r.Canonical && asked != "" && r.Type != "PTR" {
+		fmt.Fprintf(t.out, "; %s is an alias for %s\n", asked, r.Canonical)
+	}
+	fmt.Fprintf(t.out, "; %s\n", r.origin())
+}
+
+// origin tells where the answer is from.
+func (r *dnsResult) origin() string {
+	switch {
+	case r.Server == "":
+		return "known here, from the hosts file or by the rules for such names"
+	case r.Authenticated:
+		return "authenticated, from " + r.Server
+	}
+	return "not authenticated, from " + r.Server
 }
