@@ -108,6 +108,7 @@ func (h *house) furnish(s *settings) {
 	s.door.Spool = h.spool
 	s.door.Certificates, h.roots = h.certificates()
 	h.door = newServer(s.door)
+	h.door.transactions.New = usedTransaction
 	h.clock, s.loop.Clock = s.clock, s.clock
 	h.loop, err = loop.New(s.loop)
 	must(h.t, err)
@@ -119,6 +120,19 @@ func (h *house) furnish(s *settings) {
 	implicit := h.opts
 	implicit.Implicit = true
 	h.tls = h.listenTCP(implicit)
+}
+
+// usedTransaction is one as it is in a server that has run for a moment. The
+// engine takes the empty initial response of AUTH ("=") for none at all while
+// its memory is new.
+func usedTransaction() any {
+	t := new(transaction)
+	var s proto.Session
+	s.Reset(&proto.Options{})
+	s.Lend(&t.engine)
+	s.Step([]byte("EHLO x\r\nMAIL FROM:<someone@somewhere.example>\r\n"), nil)
+	s.Release()
+	return t
 }
 
 func (h *house) path(name string) string { return filepath.Join(h.dir, name) }
@@ -219,6 +233,7 @@ type guest struct {
 type guestState struct {
 	steps, used       int // calls, and octets that they consumed
 	queuedMax         int // octets of replies that were ever left unsent
+	namesMax          int // octets of memory for names that it ever had
 	wait              loop.Wait
 	lent, taken, gone bool // holds a transaction; and a writer; is closed
 }
@@ -265,6 +280,7 @@ func (g *guest) note(used int, w loop.Wait) {
 	defer g.of.mu.Unlock()
 	if g.t != nil {
 		g.memory = g.t
+		g.state.namesMax = max(g.state.namesMax, cap(g.t.names))
 	}
 	g.state.steps++
 	g.state.used += used

@@ -169,6 +169,15 @@ func TestMessageThatTricklesIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestMessageThatDoesNotBeginIsGivenUp(t *testing.T) {
+	h, later := ticking(t, nil)
+	c := h.greet()
+	c.envelope("", "alice@example.test")
+	c.say("DATA", "354 *")
+	later(3*time.Minute + 2*time.Second)
+	c.want(timeout)
+}
+
 func TestSkippedChunkHasTimeAsLongAsItComes(t *testing.T) {
 	h, later := ticking(t, func(s *settings) { s.door.Engine.SizeMax = 1000 })
 	c := h.greet()

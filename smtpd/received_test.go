@@ -268,3 +268,27 @@ func TestIPv6ClientIsAnAddressLiteral(t *testing.T) {
 		t.Errorf("the log:\n%s", h.log)
 	}
 }
+
+// FuzzNamesInReceived gives the field any name of a client. Whatever it is,
+// nothing but the name itself changes: no comment, literal or line begins or
+// ends in it.
+func FuzzNamesInReceived(f *testing.F) {
+	for _, seed := range []string{"client.example", "[192.0.2.1]", "[[]", "x)(y", "\r\n.\r\n", "\xc3\xa9", ""} {
+		f.Add([]byte(seed), []byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, helo, name []byte) {
+		tr := example()
+		tr.helo, tr.from.name = helo, name
+		field := string(tr.append(nil))
+		said, rest, found := strings.Cut(strings.TrimPrefix(field, "Received: from "), " (")
+		told, rest, found2 := strings.Cut(rest, "[192.0.2.1])\n\t(using ")
+		inside := strings.TrimSuffix(strings.TrimPrefix(said, "["), "]")
+		if !found || !found2 || said == "" || strings.ContainsAny(inside+told, "()[]<>;,\"\\\r\n\t\x00") || strings.Contains(said, " ") {
+			t.Errorf("%q", field)
+		}
+		tr.helo, tr.from.name = []byte("client.example"), nil
+		if plain := string(tr.append(nil)); !strings.HasSuffix(plain, rest) {
+			t.Errorf("%q and %q", field, plain)
+		}
+	})
+}

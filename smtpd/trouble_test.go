@@ -68,6 +68,7 @@ func TestMessageThatIsGivenUpLeavesNothing(t *testing.T) {
 	text := onTheWire(long)
 	for _, end := range []struct{ send, want string }{
 		{"RSET\r\n", "250 *"},
+		{"RSET\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n", "250 2.0.0 *"}, // with the next on its heels
 		{"EHLO again.example\r\n", "250-*"},
 		{"QUIT\r\n", "221 *"},
 		{"NOOP\nNOOP\r\n", "521 *"},
@@ -165,8 +166,8 @@ func TestRepliesThatNobodyReadsAreBounded(t *testing.T) {
 		}
 		must(t, <-sent)
 		h.guests.waitGone()
-		if most := h.guests.all[0].state.queuedMax; replies != commands || most > 2*queuedMax {
-			t.Errorf("%s: %d replies, of which up to %d octets were queued", name, replies, most)
+		if s := h.guests.all[0].state; replies != commands || s.queuedMax > 2*queuedMax || s.namesMax > namesKept {
+			t.Errorf("%s: %d replies, of which up to %d octets were queued; %d octets of names", name, replies, s.queuedMax, s.namesMax)
 		}
 	}
 }

@@ -147,6 +147,19 @@ func TestXClientUnderTLSStaysUnderTLS(t *testing.T) {
 	}
 }
 
+func TestStartTLSForgetsWhatXClientSaid(t *testing.T) {
+	h := newHouse(t, func(s *settings) { s.door.XClient = at("127.0.0.1") })
+	c := h.greet()
+	c.say("XCLIENT ADDR=198.51.100.1 HELO=first.example NAME=first.example", "220 *")
+	c.hello("EHLO first.example")
+	c.say("STARTTLS", "220 *")
+	must(t, c.conn.StartTLS())
+	c.hello("EHLO second.example")
+	if field := h.arrived(c); !strings.HasPrefix(field, "Received: from second.example ([198.51.100.1]) ") {
+		t.Errorf("%q", field)
+	}
+}
+
 func TestXForwardGoesIntoTheLogOnly(t *testing.T) {
 	h := newHouse(t, func(s *settings) { s.door.XForward = at("127.0.0.1") })
 	c := h.greet()
