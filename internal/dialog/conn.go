@@ -55,7 +55,7 @@ func (m *Memory) Line() ([]byte, error) {
 	case i < 0 && m.closed:
 		return nil, io.EOF
 	case i < 0:
-		return nil, errors.New("nothing: the server waits for the client")
+		return nil, errors.New("nothing: the other side waits")
 	}
 	line := m.replies[:i+1]
 	m.replies = m.replies[i+1:]

@@ -116,9 +116,9 @@ func serve(c net.Conn) {
 func TestWrongAnswerFailsAndNamesTheLine(t *testing.T) {
 	for script, want := range map[string]string{
 		"S: HELLO\nC: a\nS: B":               "expected B",
-		"S: HELLO\nS: more":                  "waits for the client",
+		"S: HELLO\nS: more":                  "the other side waits",
 		"S: HELLO\nC: quit\nS: QUIT\nS: x":   "EOF",
-		"S: HELLO\nEND":                      "waits for the client",
+		"S: HELLO\nEND":                      "the other side waits",
 		"S: HELLO\nC: a\nEND":                "said more: A",
 		"S: HELLO\nC: a":                     "unread",
 		"S~ ^HELL$":                          "expected ^HELL$",
@@ -161,7 +161,7 @@ func TestReplyOfManyLines(t *testing.T) {
 		"R: 250 !SIZE *":               "the pattern !SIZE *",
 		"R: 250 B":                     "the pattern B",
 		"R: 251":                       "expected a reply 251",
-		"R: 250\nC: 250-a\nR: 250":     "waits for the client",
+		"R: 250\nC: 250-a\nR: 250":     "the other side waits",
 		"R: 250\nC: word\nR: 250 WORD": "got WORD",
 	} {
 		if got := play(t, hello+check, nil); want == "" && got != "" || !strings.Contains(got, want) {
@@ -228,5 +228,51 @@ func TestNetReportsTheEnd(t *testing.T) {
 	}
 	if n.StartTLS() == nil {
 		t.Fatal("TLS without a configuration")
+	}
+}
+
+// parrot is a client for these tests: it says every line of the server again,
+// and closes after one that begins with 221.
+func parrot() *Memory {
+	var line []byte
+	return &Memory{Feed: func(p []byte) ([]byte, bool) {
+		line = append(line, p...)
+		i := bytes.LastIndexByte(line, '\n') + 1
+		out := line[:i:i]
+		line = line[i:]
+		return out, p != nil && !bytes.HasPrefix(out, []byte("221"))
+	}, TLS: func() error { return nil }}
+}
+
+func TestServePlaysTheServer(t *testing.T) {
+	s, err := Parse("x", "S: 220 * hello\nC: 220*lo\nS| half\nS| \\x20line\\r\\n\nC: half line\nS* 2 ab\\r\\n\nC: ab\nC: ab\nTLS\nVERB\nS: 221\nC: 221\nEND")
+	if err != nil {
+		t.Fatal(err)
+	}
+	Serve(t, s, parrot(), Verbs{"VERB": func(string, []string) error { return nil }})
+}
+
+func TestServeFindsWhatIsWrong(t *testing.T) {
+	for script, want := range map[string]string{
+		"S: a\nC: b":           "expected b",
+		"C: a":                 "the other side waits",
+		"S: 221\nC: 221\nC: a": "EOF",
+		"S: a\nC: a\nEND":      "the other side waits",
+		"S: a\nC| a\\r\\n":     "with C:",
+		"S~ a":                 "with S:",
+		"EOF\nC: a":            "EOF",
+	} {
+		s, err := Parse("x", script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &failure{TB: t}
+		func() {
+			defer func() { _ = recover() }()
+			Serve(f, s, parrot(), nil)
+		}()
+		if !strings.Contains(f.text, want) {
+			t.Errorf("%q: got %q, want %q", script, f.text, want)
+		}
 	}
 }

@@ -61,12 +61,14 @@ func runStep(st *Step, conn Conn, verbs Verbs, said *[]string) string {
 	case End:
 		line, err := conn.Line()
 		if err == nil {
-			return "the server said more: " + string(line)
+			return "the other side said more: " + string(line)
 		}
 		if !errors.Is(err, io.EOF) {
 			return describe("waiting for the end", err)
 		}
 		return ""
+	case Say:
+		return "S| and S* are for scripts that are served to a client"
 	}
 	call := verbs[st.Name]
 	if call == nil {

@@ -22,9 +22,17 @@
 //	TLS            both sides switch to TLS here
 //	EOF            the client closes its sending half
 //	END            the server has closed the connection and said nothing more
+//	S| text        Serve only: the server sends text as C| does
+//	S* 5000 text   Serve only: the server sends text 5000 times
 //	VERB text      any other word in capitals is a callback of the test that
 //	| line         runs the script; the lines below that begin with | belong
 //	| line         to it
+//
+// Serve plays a script the other way round, to a client: the S: lines are sent
+// as they stand, and the client has to say the C: lines, in which * stands for
+// any run of characters. EOF is the server closing its sending half, END means
+// that the client has closed and said nothing more. The other marks of C and
+// S~ and R: mean nothing there.
 //
 // The package is used by tests only.
 package dialog
@@ -50,6 +58,7 @@ const (
 	TLS                  // both sides switch to TLS
 	HalfEOF              // the client closes its sending half
 	End                  // the server has closed
+	Say                  // Data goes to the client; for Serve only
 	Verb                 // a callback: Name, Text, Block
 )
 
@@ -57,8 +66,8 @@ const (
 type Step struct {
 	Kind  Kind
 	Line  int            // in the file, from 1
-	Data  []byte         // Send
-	Text  string         // what stands in the file: the pattern, the regular expression, the argument
+	Data  []byte         // Send, Say
+	Text  string         // what stands in the file: the pattern, the regular expression, the argument; Send: of C: only
 	RE    *regexp.Regexp // ExpectRE
 	Name  string         // Verb; Reply: the code
 	Block []string       // Verb: the lines that begin with |; Reply: the patterns
@@ -87,7 +96,9 @@ func (s *Script) Setting(key, otherwise string) string {
 func (s *Script) Input() []byte {
 	var all []byte
 	for _, st := range s.Steps {
-		all = append(all, st.Data...)
+		if st.Kind == Send {
+			all = append(all, st.Data...)
+		}
 	}
 	return all
 }
@@ -174,7 +185,7 @@ func (s *Script) block(rest string) error {
 func parseStep(mark, rest string) (Step, error) {
 	switch mark {
 	case "C:":
-		return Step{Kind: Send, Data: []byte(rest + "\r\n")}, nil
+		return Step{Kind: Send, Text: rest, Data: []byte(rest + "\r\n")}, nil
 	case "C|":
 		data, err := unescape(rest)
 		return Step{Kind: Send, Data: data}, err
@@ -183,6 +194,12 @@ func parseStep(mark, rest string) (Step, error) {
 		return Step{Kind: Send, Data: data}, err
 	case "S:":
 		return Step{Kind: Expect, Text: rest}, nil
+	case "S|":
+		data, err := unescape(rest)
+		return Step{Kind: Say, Data: data}, err
+	case "S*":
+		data, err := repeat(rest)
+		return Step{Kind: Say, Data: data}, err
 	case "S~":
 		re, err := regexp.Compile(rest)
 		return Step{Kind: ExpectRE, Text: rest, RE: re}, err
@@ -219,7 +236,7 @@ func repeat(rest string) ([]byte, error) {
 	count, text, _ := strings.Cut(rest, " ")
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 1 {
-		return nil, fmt.Errorf("the count of C* is %q", count)
+		return nil, fmt.Errorf("the count of * is %q", count)
 	}
 	data, err := unescape(text)
 	if err != nil {

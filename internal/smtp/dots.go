@@ -36,6 +36,24 @@ func (e *BodyEncoder) Append(dst, src []byte) []byte {
 	return dst
 }
 
+// BareCR reports whether src, which Append will get next, shows that there is
+// a CR that ends no line. It must not be sent: somebody on the way may take
+// it for a line end. (RFC 5321 2.3.8)
+func (e *BodyEncoder) BareCR(src []byte) bool {
+	if e.state == afterCR && len(src) > 0 && src[0] != '\n' {
+		return true
+	}
+	for {
+		i := bytes.IndexByte(src, '\r')
+		if i < 0 || i == len(src)-1 {
+			return false // what follows the last octet comes with the next piece
+		}
+		if src = src[i+1:]; src[0] != '\n' {
+			return true
+		}
+	}
+}
+
 // End appends the end of the body, CRLF "." CRLF, of which the first CRLF is
 // there already when the message ends with a line end or is empty.
 func (e *BodyEncoder) End(dst []byte) []byte {

@@ -23,6 +23,17 @@ func ParseRet(p []byte) (Ret, bool) {
 	return RetUnset, false
 }
 
+// String returns the value as it is written; empty for RetUnset.
+func (r Ret) String() string {
+	switch r {
+	case RetFull:
+		return "FULL"
+	case RetHdrs:
+		return "HDRS"
+	}
+	return ""
+}
+
 // Notify is the set of occasions on which the sender wants a report. The
 // zero value means that the sender did not say, which is the same as failure
 // and delay.
@@ -62,6 +73,21 @@ func ParseNotify(p []byte) (Notify, bool) {
 		}
 		p = rest
 	}
+}
+
+// Append appends the value as it is written; nothing for the zero value.
+func (n Notify) Append(dst []byte) []byte {
+	start := len(dst)
+	for i, name := range [...]string{"NEVER", "SUCCESS", "FAILURE", "DELAY"} {
+		if n>>i&1 == 0 {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, name...)
+	}
+	return dst
 }
 
 // The longest values that RFC 3461 allows, in octets.

@@ -38,8 +38,9 @@ var house = map[string]place{
 	"auth/sasl":        {level: format},
 	"dnsres/wire":      {level: format},
 
-	"smtpd/proto": {level: engine},
-	"pop3d/proto": {level: engine},
+	"smtpd/proto":          {level: engine},
+	"pop3d/proto":          {level: engine},
+	"internal/relay/proto": {level: engine},
 
 	"internal/loop":    {level: resource},
 	"internal/tlsconf": {level: resource},
