@@ -263,15 +263,29 @@ func xtext(s string) string {
 // programs that talk SMTP to a child (sendmail -bs).
 func speakSMTP(t terminal, cfg *config.Config) error {
 	return throughDoor(cfg, func(conn net.Conn) error {
-		go func() {
-			_, _ = io.Copy(conn, t.in) // a client that went away shows as the end of the dialogue below
-			if half, ok := conn.(*net.UnixConn); ok {
-				_ = half.CloseWrite()
-			}
-		}()
-		if _, err := io.Copy(t.out, conn); err != nil {
-			return exitWith(exitTempFail, "the server hangs up: %w", err)
+		// What the client sends waits for the greeting: programs that write
+		// to a pipe do not, and would be refused for it.
+		greeting := make([]byte, 512)
+		n, err := conn.Read(greeting)
+		if err == nil {
+			_, err = t.out.Write(greeting[:n])
+		}
+		if err == nil {
+			go passOn(conn, t.in)
+			_, err = io.Copy(t.out, conn)
+		}
+		if err != nil {
+			return exitWith(exitTempFail, "speaking SMTP: %w", err)
 		}
 		return nil
 	})
+}
+
+// passOn sends what a client says, and that it has ended. Errors show as the
+// end of the dialogue, which the server's side sees.
+func passOn(conn net.Conn, in io.Reader) {
+	_, _ = io.Copy(conn, in)
+	if half, ok := conn.(*net.UnixConn); ok {
+		_ = half.CloseWrite()
+	}
 }
