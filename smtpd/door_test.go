@@ -71,7 +71,7 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 		auth:  auth.Options{File: h.path("passwd"), FS: vfs.Disk{}, Lockout: auth.Lockout{FailuresMax: -1, DelayMax: -1}},
 		route: route.Options{Domains: []string{"example.test"}, Hostname: "mx.example.test", Separators: "+", Postmaster: "alice@example.test"},
 		spool: spool.Options{
-			FS: h.disk, Dir: "/spool", SegmentSize: 1 << 20, SpillSize: 32 << 10, ReserveBytes: 1,
+			FS: h.disk, Dir: "/spool", SegmentSize: 256 << 10, SpillSize: 32 << 10, ReserveBytes: 1,
 			Agents: map[string]spool.Agent{"local": h.post}, Workers: 2, Log: slog.New(slog.DiscardHandler),
 		},
 		door: Options{Engine: proto.Options{Hostname: "mx.example.test", Offer: proto.Everything, TLS: proto.TLSOffered}, Log: log},

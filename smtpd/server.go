@@ -9,8 +9,11 @@
 //	            who is it                                     login.go
 //	            who says so for whom (XCLIENT, XFORWARD)      trust.go
 //	            sender and recipients                         envelope.go
+//	            the trace of this hop                         received.go
 //	            the body, the commit, the 250                 message.go
 //	Close     whatever happened, nothing stays behind         conn.go
+//
+// What a transaction remembers in between is in transaction.go.
 //
 // # Invariants
 //

@@ -225,7 +225,7 @@ func (h *house) kept() (texts []string) {
 	late := newPostman()
 	late.refuse = true
 	s, err := spool.Open(spool.Options{
-		FS: h.disk.Crash(), Dir: "/spool", SegmentSize: 1 << 20, SpillSize: 32 << 10, ReserveBytes: 1,
+		FS: h.disk.Crash(), Dir: "/spool", SegmentSize: 256 << 10, SpillSize: 32 << 10, ReserveBytes: 1,
 		Agents: map[string]spool.Agent{"local": late}, Log: slog.New(slog.DiscardHandler),
 	})
 	must(h.t, err)

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"strings"
@@ -145,25 +146,20 @@ func TestRepliesThatNobodyReadsAreBounded(t *testing.T) {
 		h := newHouse(t, nil)
 		c := h.greet()
 		c.say("MAIL FROM:<>", "250 *")
-		const commands = 100_000
+		const commands = 20_000 // 64 KiB of them come in one piece
 		sent := make(chan error, 1)
 		go func() {
 			_, err := c.raw.Write([]byte(strings.Repeat(command, commands) + "QUIT\r\n"))
 			sent <- err
 		}()
-		// the network is full of replies, and the door waits
-		h.guests.wait(0, func(s guestState) bool { return s.queuedMax >= queuedMax })
 		replies := 0
-		for {
-			line, err := c.conn.Line()
-			must(t, err)
-			if strings.HasPrefix(string(line), "221 ") {
-				break
-			}
-			if line[3] == ' ' {
+		lines := bufio.NewScanner(c.raw)
+		for lines.Scan() && !strings.HasPrefix(lines.Text(), "221 ") {
+			if lines.Text()[3] == ' ' {
 				replies++
 			}
 		}
+		must(t, lines.Err())
 		must(t, <-sent)
 		h.guests.waitGone()
 		if s := h.guests.all[0].state; replies != commands || s.queuedMax > 2*queuedMax || s.namesMax > namesKept {
@@ -176,7 +172,7 @@ func TestLMTPRepliesForManyRecipientsAreBounded(t *testing.T) {
 	h := newHouse(t, func(s *settings) { s.door.Engine.Mode = proto.LMTP })
 	c := h.dial()
 	c.hello("LHLO client.example")
-	const recipients = 2000
+	const recipients = 1000
 	c.say("MAIL FROM:<>", "250 *")
 	for i := range recipients {
 		c.say(fmt.Sprintf("RCPT TO:<alice+%d@example.test>", i), "250 *")
