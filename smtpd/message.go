@@ -89,6 +89,7 @@ func (s *session) takeBody(c *loop.Conn, in []byte) int {
 // message is stored for all of them at the first, and they share its fate.
 // (RFC 2033 4.2)
 func (s *session) commit(c *loop.Conn) proto.Answer {
+	s.inBody = false
 	if s.t.writer != nil {
 		s.t.verdict = s.store(c)
 	}
