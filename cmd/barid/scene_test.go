@@ -66,7 +66,13 @@ func newScene(t *testing.T, settings ...string) *scene {
 	t.Helper()
 	dir := tempDir(t)
 	s := &scene{dir: dir, conf: dir + "/barid.conf"}
-	writeFile(t, s.conf, sceneConf+strings.Join(settings, "\n")+"\n")
+	text := strings.Join(settings, "\n") + "\n"
+	for line := range strings.Lines(sceneConf) {
+		if key, _, _ := strings.Cut(line, "="); !strings.Contains("\n"+text, "\n"+key) {
+			text += line
+		}
+	}
+	writeFile(t, s.conf, text)
 	writeFile(t, dir+"/users", "alice@example.test:{PLAIN}wonderland\n")
 	return s
 }
@@ -237,6 +243,15 @@ func say(t *testing.T, c *textproto.Conn, line, want string) string {
 		t.Fatal(err)
 	}
 	return hear(t, c, want)
+}
+
+func readLine(t *testing.T, c *textproto.Conn) string {
+	t.Helper()
+	line, err := c.ReadLine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
 }
 
 func hear(t *testing.T, c *textproto.Conn, want string) string {

@@ -100,10 +100,10 @@ func TestBrokenReloadKeepsWhatWasInForce(t *testing.T) {
 			writeFile(t, s.dir+"/broken", "alice/bob:x\n")
 			s.start(t)
 			old := readFile(t, s.conf)
-			writeFile(t, s.conf, strings.Replace(old, "auth.file = users\n", "", 1)+line+"\n")
-			if !strings.Contains(line, "auth.file") {
-				writeFile(t, s.conf, old+line+"\n")
+			if strings.HasPrefix(line, "auth.file") {
+				old = strings.Replace(old, "auth.file = users\n", "", 1)
 			}
+			writeFile(t, s.conf, old+line+"\n")
 			s.reload(t)
 			s.awaitLog(t, "the old one stays in force")
 			s.send(t, "alice@example.test", letter)
