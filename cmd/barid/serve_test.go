@@ -141,10 +141,10 @@ func TestServerRefusesToStart(t *testing.T) {
 		setting string
 		text    string
 	}{
-		"with an error between keys":   {"spool.spill-size = 60M", "spool.segment-size"},
-		"without its certificate":      {"tls.cert = missing.pem", "missing.pem"},
-		"with a broken account file":   {"", "users:1"},
-		"where another file is":        {"control.socket = taken", "control.socket"},
+		"with an error between keys": {"spool.spill-size = 60M", "spool.segment-size"},
+		"without its certificate":    {"tls.cert = missing.pem", "missing.pem"},
+		"with a broken account file": {"", "users:1"},
+		"where another file is":      {"control.socket = taken", "control.socket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, c.setting)
