@@ -45,7 +45,7 @@ func (s *Session) authCommand(arg smtp.Text, out []byte) []byte {
 	}
 	s.t.auth = Exchange{Mechanism: mechanism, Begin: true}
 	if string(initial) == "=" {
-		s.t.auth.Response = s.t.arena[:0:0]
+		s.t.auth.Response = []byte{}
 	} else if len(initial) > 0 && !s.decodeResponse(initial) {
 		return s.refuse(out, authBase64)
 	}

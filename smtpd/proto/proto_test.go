@@ -351,6 +351,15 @@ func TestMechanismOfTLSInTheClear(t *testing.T) {
 	}
 }
 
+// An empty initial response is one, also in memory that was never used.
+func TestEmptyInitialResponseIsNotNone(t *testing.T) {
+	s := newSession(Options{Mechanisms: []string{"PLAIN"}})
+	drive(s, "EHLO x\r\n")
+	if _, next := drive(s, "AUTH PLAIN =\r\n"); next != AskAuth || s.Auth().Response == nil || len(s.Auth().Response) > 0 {
+		t.Errorf("asked %d about %#v", next, s.Auth())
+	}
+}
+
 func TestMailAuthParameter(t *testing.T) {
 	for value, want := range map[string]string{"<>": "<>", "e+2Bmc2@example.com": "e+mc2@example.com", "a+2": "refused", "": "refused"} {
 		s := newSession(Options{Mechanisms: []string{"PLAIN"}})
