@@ -174,7 +174,8 @@ func (c *Conn) SetBusy(busy bool) { c.busy = busy }
 // connections. It holds until the method of the Session returns. Calling it
 // again is free.
 func (c *Conn) Blocking() {
-	if w := c.worker; w != nil && !w.blocked {
+	if w := c.worker; w != nil && !w.asked {
+		w.asked = true
 		c.ln.loop.block(w)
 	}
 }

@@ -61,9 +61,9 @@ func New(o Options) (*Loop, error) {
 	l.end = make(chan struct{})
 	l.clock.init(o.Clock != nil)
 	l.schedule.init(o)
-	l.startWorker = func() {
+	l.startWorker = func(w *worker) {
 		l.exited.Add(1)
-		go l.work()
+		go l.work(w)
 	}
 	l.mu.Lock()
 	l.callWorker()
@@ -167,7 +167,7 @@ func (l *Loop) onTick(now instant) {
 	l.hurryHandshakes()
 	l.shrink()
 	if l.relieve() {
-		l.log.Warn("a session has run for a second without Conn.Blocking")
+		l.log.Warn("a session runs for more than a second without Conn.Blocking")
 	}
 	l.mu.Unlock()
 	clear(due)

@@ -230,8 +230,8 @@ func TestProxyHeaderThatNeverComesExpires(t *testing.T) {
 	c := srv.dial(t)
 	c.send("PROXY ")
 	until(t, func() bool { return srv.memory.lent.Load() > 0 })
-	srv.clock <- srv.start.Add(9 * time.Second)
-	srv.clock <- srv.start.Add(11 * time.Second)
+	srv.tick(9 * time.Second)
+	srv.tick(11 * time.Second)
 	c.wantGone()
 }
 

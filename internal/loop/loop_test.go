@@ -126,6 +126,16 @@ func (s *server) listen(t testing.TB, o ListenOptions) *Listener {
 	return ln
 }
 
+// tick makes it d after the start, and returns when the loop knows.
+func (s *server) tick(d time.Duration) {
+	for range 2 { // the second is received when the first has been dealt with
+		select {
+		case s.clock <- s.start.Add(d):
+		case <-s.end:
+		}
+	}
+}
+
 // client is a test's end of a connection.
 type client struct {
 	t testing.TB

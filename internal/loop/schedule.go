@@ -39,9 +39,13 @@ const (
 
 // worker is one goroutine that runs sessions.
 type worker struct {
-	wake    chan struct{}
-	blocked bool // between block and the end of the run; owned by the worker
-	surplus bool // should end
+	wake  chan struct{}
+	asked bool // the session called Conn.Blocking; owned by the worker
+
+	// Guarded by Loop.mu.
+	blocked bool   // not counted among the running, though it runs a session
+	surplus bool   // should end
+	since   uint64 // tick at which it took up its session; 0: it has none
 }
 
 // schedule decides who runs what. Workers are in one of four places: running
@@ -50,18 +54,16 @@ type schedule struct {
 	mu          sync.Mutex
 	head, tail  *Conn // ready connections, first come first served
 	idle        []*worker
-	workers     int // all worker goroutines
-	running     int // those that run a session and did not call Blocking
+	all         []*worker
+	running     int // workers that run a session and are not blocked
 	runningMax  int
 	workersMax  int
 	polling     bool
-	served      uint64 // how often a connection was taken from the queue
-	servedThen  uint64 // at the tick before
-	stale       int    // the same since the last harvest
-	extra       int    // by how much runningMax was raised
+	stale       int    // how often a connection was taken since the last harvest
+	ticks       uint64 // of the clock, from 1
 	closed      bool
 	exited      sync.WaitGroup
-	startWorker func() // starts a goroutine; called with mu held
+	startWorker func(*worker) // starts its goroutine; called with mu held
 }
 
 func (s *schedule) init(o Options) {
@@ -74,6 +76,7 @@ func (s *schedule) init(o Options) {
 		s.workersMax = 1024
 	}
 	s.workersMax = max(s.workersMax, s.runningMax+1)
+	s.ticks = 1
 }
 
 // mark notes ev and reports whether c has become ready. mu is held.
@@ -113,7 +116,6 @@ func (s *schedule) pop() *Conn {
 	}
 	c.next = nil
 	c.state = running
-	s.served++
 	s.stale++
 	return c
 }
@@ -131,52 +133,56 @@ func (s *schedule) callWorker() {
 		w.wake <- struct{}{}
 		return
 	}
-	if s.workers < s.workersMax && !s.closed {
-		s.workers++
+	if len(s.all) < s.workersMax && !s.closed {
+		w := &worker{wake: make(chan struct{}, 1)}
+		s.all = append(s.all, w)
 		s.running++
-		s.startWorker()
+		s.startWorker(w)
 	}
 }
 
 // block takes a worker that is about to wait out of those that run.
-func (l *Loop) block(w *worker) {
-	w.blocked = true
-	l.mu.Lock()
-	l.running--
-	if l.head != nil || !l.polling {
-		l.callWorker()
+func (s *schedule) block(w *worker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.blocked {
+		return
 	}
-	l.mu.Unlock()
+	w.blocked = true
+	s.running--
+	if s.head != nil || !s.polling {
+		s.callWorker()
+	}
 }
 
 // work is the life of a worker. It begins counted as running.
-func (l *Loop) work() {
+func (l *Loop) work(w *worker) {
 	defer l.exited.Done()
-	w := &worker{wake: make(chan struct{}, 1)}
 	l.mu.Lock()
 	for c := l.nextReady(w); c != nil; c = l.nextReady(w) {
 		ev := c.pending
-		c.pending = 0
+		c.pending, w.since = 0, l.ticks
 		l.mu.Unlock()
 		v := c.attend(w, ev)
 		l.mu.Lock()
+		w.since, w.asked = 0, false
 		if w.blocked { // there may now be more running than allowed, for one session
 			w.blocked = false
 			l.running++
 		}
 		l.settle(c, v)
 	}
-	l.workers--
+	l.all = slices.DeleteFunc(l.all, func(x *worker) bool { return x == w })
 	l.mu.Unlock()
 }
 
 // settle puts c where it belongs after a run. mu is held.
-func (l *schedule) settle(c *Conn, v verdict) {
+func (s *schedule) settle(c *Conn, v verdict) {
 	if v == givenAway || c.state == gone {
 		return
 	}
 	if v == again || c.pending != 0 {
-		l.push(c)
+		s.push(c)
 		return
 	}
 	c.state = parked
@@ -186,15 +192,15 @@ func (l *schedule) settle(c *Conn, v verdict) {
 // given up while waiting, and held again at return.
 func (l *Loop) nextReady(w *worker) *Conn {
 	for {
+		if l.stale >= staleMax && !l.polling {
+			l.harvest(l.look)
+		}
 		l.running--
 		switch {
 		case l.closed || w.surplus:
 			return nil
 		case l.head != nil && l.running < l.runningMax:
 			l.running++
-			if l.stale >= staleMax && !l.polling {
-				l.harvest(l.look)
-			}
 			c := l.pop()
 			if l.head != nil {
 				l.callWorker()
@@ -228,28 +234,24 @@ func (l *Loop) harvest(poll func() int) {
 	l.deliver(n)
 }
 
-// relieve is called at every tick. When all running workers have been at
-// their sessions since the tick before, these should have called
-// Conn.Blocking; that they did not must not hold up everybody else for longer.
-// It reports whether it had to allow one more worker. mu is held.
-func (s *schedule) relieve() bool {
-	stalled := s.served == s.servedThen && !s.polling && s.running >= s.runningMax
-	s.servedThen = s.served
-	switch {
-	case stalled && s.extra < extraMax:
-		s.extra++
-		s.runningMax++
-		s.callWorker()
-		return true
-	case !stalled && s.extra > 0:
-		s.extra--
-		s.runningMax--
+// relieve is called at every tick. Sessions that have been running since
+// before the last one should have called Conn.Blocking; it is done for them,
+// so that they hold up nobody else for longer. It reports whether there were
+// any. mu is held.
+func (s *schedule) relieve() (late bool) {
+	s.ticks++
+	for _, w := range s.all {
+		if w.since == 0 || w.since+1 >= s.ticks || w.blocked {
+			continue
+		}
+		late, w.blocked = true, true
+		s.running--
+		if s.head != nil || !s.polling {
+			s.callWorker()
+		}
 	}
-	return false
+	return late
 }
-
-// extraMax is how many sessions that block unannounced are made up for.
-const extraMax = 64
 
 // shrink ends some of the workers that have nothing to do: those that were
 // started because others were blocked. mu is held.

@@ -239,7 +239,7 @@ func TestPauseHoldsBackInputUntilItsEnd(t *testing.T) {
 	c.send("pause\r\nafter\r\n")
 	c.want("pause")
 	for d := range 32 {
-		srv.clock <- srv.start.Add(time.Duration(d) * 100 * time.Millisecond)
+		srv.tick(time.Duration(d) * 100 * time.Millisecond)
 	}
 	c.want("after")
 	if resumed < begun+3000 {
@@ -259,11 +259,11 @@ func TestExpiryCountsFromSetPatienceNotFromInput(t *testing.T) {
 	c := srv.dial(t)
 	c.want("hello")
 	for second := range 10 {
-		srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+		srv.tick(time.Duration(second) * time.Second)
 		c.send("x")
 		c.want("1")
 	}
-	srv.clock <- srv.start.Add(10 * time.Second)
+	srv.tick(10 * time.Second)
 	c.want("expired timeout")
 	c.wantEnd()
 	if err := <-s.closed; err != nil {
@@ -284,13 +284,13 @@ func TestSetPatienceChoosesFromTheTable(t *testing.T) {
 	c.want("hello")
 	c.send("1\r\n")
 	c.want("1")
-	srv.clock <- srv.start.Add(90 * time.Minute)
+	srv.tick(90 * time.Minute)
 	c.send("2\r\n")
 	c.want("2")
-	srv.clock <- srv.start.Add(90*time.Minute + 29*time.Second)
+	srv.tick(90*time.Minute + 29*time.Second)
 	c.send("2\r\n")
 	c.want("2")
-	srv.clock <- srv.start.Add(91 * time.Minute)
+	srv.tick(91 * time.Minute)
 	c.want("expired timeout")
 	c.wantEnd()
 }
@@ -377,7 +377,7 @@ func TestSessionsThatBlockUnannouncedDoNotStopTheLoop(t *testing.T) {
 	})
 	other.send("other\r\n")
 	for second := range 3 {
-		srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+		srv.tick(time.Duration(second) * time.Second)
 	}
 	other.want("other")
 	close(release)
@@ -431,7 +431,7 @@ func TestReaderThatMakesProgressIsNotCutOff(t *testing.T) {
 			t.Fatalf("%v after %d octets, %d seconds", err, n, second)
 		}
 		c.send("more\r\n")
-		srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+		srv.tick(time.Duration(second) * time.Second)
 	}
 }
 

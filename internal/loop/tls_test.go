@@ -173,8 +173,8 @@ func TestHandshakeOfASilentClientExpires(t *testing.T) {
 	silent, begun := s.dial(t), s.dial(t)
 	begun.send("\x16\x03\x01\x02\x00") // the header of a ClientHello
 	until(t, func() bool { return s.shakingNow() == 1 && s.ln.Stats().Accepted == 2 })
-	s.clock <- s.start.Add(59 * time.Second)
-	s.clock <- s.start.Add(61 * time.Second)
+	s.tick(59 * time.Second)
+	s.tick(61 * time.Second)
 	silent.wantGone()
 	io.Copy(io.Discard, begun.r)
 }
@@ -233,7 +233,7 @@ func TestIdleTLSConnectionGivesUpTheBuffersOfCryptoTLS(t *testing.T) {
 		conn, second := <-opened, 0
 		until(t, func() bool {
 			second += 5
-			srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+			srv.tick(time.Duration(second) * time.Second)
 			srv.mu.Lock()
 			defer srv.mu.Unlock()
 			return conn.state == parked && tlsSlack(conn.secure.conn) <= trimOver
@@ -258,7 +258,7 @@ func TestSilentHandshakesMakeWayForThoseThatWait(t *testing.T) {
 				defer srv.mu.Unlock()
 				return len(srv.waiting) == 1 || srv.ln.handshakes.Load() == 1
 			})
-			srv.clock <- srv.start.Add(time.Duration(second) * time.Second)
+			srv.tick(time.Duration(second) * time.Second)
 		}
 	}()
 	c.startTLS(client)
