@@ -108,7 +108,6 @@ func (h *house) furnish(s *settings) {
 	s.door.Spool = h.spool
 	s.door.Certificates, h.roots = h.certificates()
 	h.door = newServer(s.door)
-	h.door.transactions.New = usedTransaction
 	h.clock, s.loop.Clock = s.clock, s.clock
 	h.loop, err = loop.New(s.loop)
 	must(h.t, err)
@@ -120,19 +119,6 @@ func (h *house) furnish(s *settings) {
 	implicit := h.opts
 	implicit.Implicit = true
 	h.tls = h.listenTCP(implicit)
-}
-
-// usedTransaction is one as it is in a server that has run for a moment. The
-// engine takes the empty initial response of AUTH ("=") for none at all while
-// its memory is new.
-func usedTransaction() any {
-	t := new(transaction)
-	var s proto.Session
-	s.Reset(&proto.Options{})
-	s.Lend(&t.engine)
-	s.Step([]byte("EHLO x\r\nMAIL FROM:<someone@somewhere.example>\r\n"), nil)
-	s.Release()
-	return t
 }
 
 func (h *house) path(name string) string { return filepath.Join(h.dir, name) }

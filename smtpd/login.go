@@ -83,7 +83,11 @@ func (s *session) exchangeStep(c *loop.Conn, id *identity, said *proto.Exchange)
 			return nil, false, err
 		}
 	}
-	return id.exchange.Step(said.Response)
+	response := said.Response
+	if response == nil && !said.Begin {
+		response = []byte{} // the engine has none only at the beginning; auth tells the two apart by nil
+	}
+	return id.exchange.Step(response)
 }
 
 // authClient describes the connection for a SASL exchange.

@@ -125,6 +125,7 @@ func TestRefusedLoginsAllSoundTheSame(t *testing.T) {
 	c.send("AUTH SCRAM-SHA-256 "+encode("n,,n=alice@example.test,r=nonce"), "*")
 	c.want("334 *", "501 5.7.0 *")
 	c.say("AUTH SCRAM-SHA-256 "+encode("nonsense"), "501 5.5.2 *")
+	c.say("AUTH PLAIN =", "501 5.5.2 *")
 	c.say("AUTH PLAIN "+plain("alice@example.test", "wonderland"), "235 *")
 	log := h.log.String()
 	for _, secret := range []string{"wonderland", "builder"} {
@@ -136,6 +137,18 @@ func TestRefusedLoginsAllSoundTheSame(t *testing.T) {
 		if !strings.Contains(log, fact) {
 			t.Errorf("the log does not say %s:\n%s", fact, log)
 		}
+	}
+}
+
+func TestEmptyResponseIsAResponse(t *testing.T) {
+	for _, end := range []string{"AUTH PLAIN =", "AUTH LOGIN ="} {
+		c := newHouse(t, inTheClear).greet() // in memory that was never used
+		c.say(end, "501 5.5.2 *")
+	}
+	for _, mechanism := range []string{"PLAIN", "LOGIN"} {
+		c := newHouse(t, inTheClear).greet()
+		c.send("AUTH "+mechanism, "")
+		c.want("334 *", "501 5.5.2 *")
 	}
 }
 
