@@ -42,7 +42,7 @@ func check(t terminal, args []string) int {
 	if err != nil {
 		return report(t, unreadable(err))
 	}
-	return report(t, findings(cfg))
+	return report(t, findings(cfg, configFile(o.file)))
 }
 
 // report prints the findings, errors first, and returns the exit code.
@@ -89,8 +89,9 @@ func unreadable(err error) (all []finding) {
 	return all
 }
 
-// findings looks at everything that the server reads.
-func findings(cfg *config.Config) (all []finding) {
+// findings looks at everything that the server reads. file is where the
+// configuration comes from, "" for no file.
+func findings(cfg *config.Config, file string) (all []finding) {
 	for _, p := range cfg.Check() {
 		all = append(all, finding{p.Warning, p.String()})
 	}
@@ -99,7 +100,7 @@ func findings(cfg *config.Config) (all []finding) {
 		all = append(all, finding{text: err.Error()})
 	}
 	all = append(all, checkDirectories(cfg, id)...)
-	all = append(all, checkReadable(cfg, id)...)
+	all = append(all, checkReadable(cfg, file, id)...)
 	all = append(all, checkAccounts(cfg)...)
 	return append(all, checkCertificates(cfg)...)
 }
@@ -119,22 +120,23 @@ func checkDirectories(cfg *config.Config, id *identity) (all []finding) {
 
 // checkReadable looks for files that root can read and the server, once it is
 // an ordinary user, cannot.
-func checkReadable(cfg *config.Config, id *identity) (all []finding) {
+func checkReadable(cfg *config.Config, file string, id *identity) (all []finding) {
 	if id == nil {
 		return nil // reading them tells
 	}
-	for _, f := range []struct{ key, name string }{
-		{"auth.file", cfg.Auth.File}, {"alias.map", cfg.Map.Alias}, {"virtual.map", cfg.Map.Virtual},
-	} {
-		if _, err := (vfs.Disk{}).Stat(f.name); f.name != "" && err == nil && !id.mayRead(f.name) {
-			all = append(all, finding{text: fmt.Sprintf("%s: user %s may not read %s", f.key, id.name, f.name)})
+	look := func(name, consequence string, warning bool) {
+		if _, err := (vfs.Disk{}).Stat(name); name != "" && err == nil && !id.mayRead(name) {
+			all = append(all, finding{warning, fmt.Sprintf("%s: user %s may not read it%s", name, id.name, consequence)})
 		}
 	}
+	look(cfg.Auth.File, "", false)
+	look(cfg.Map.Alias, "", false)
+	look(cfg.Map.Virtual, "", false)
+	look(file, ": a running server will not follow its changes", true)
 	for _, p := range cfg.TLS.Certificates {
-		for _, name := range []string{p.CertFile, p.KeyFile} {
-			if !id.mayRead(name) {
-				all = append(all, finding{true, fmt.Sprintf("%s: user %s may not read it: when it is renewed, the server has to be restarted", name, id.name)})
-			}
+		look(p.CertFile, ": when it is renewed, the server has to be restarted", true)
+		if p.KeyFile != p.CertFile {
+			look(p.KeyFile, ": when it is renewed, the server has to be restarted", true)
 		}
 	}
 	return all

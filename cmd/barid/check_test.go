@@ -9,12 +9,12 @@ import (
 )
 
 func TestCheckSaysEverythingAtOnce(t *testing.T) {
-	s := newScene(t, "alias.map = aliases", "tls.cert = cert.pem", "submissions.listen =", "pop3s.listen =", "spool.spill-size = 60M")
+	s := newScene(t, "alias.map = aliases", "tls.cert = cert.pem", "spool.spill-size = 60M")
 	writeFile(t, s.dir+"/aliases", "info: nobody-here\n\"open: x\n")
 	writeFile(t, s.dir+"/users", "alice@example.test:{PLAIN}x\nbob@example.tset:{PLAIN}x\ncarol@example.test:{MD5}x\n")
 	writeFile(t, s.dir+"/cert.pem", "no certificate")
 	r := barid("", "check", "-c", s.conf).want(t, exitFailure,
-		"error: "+s.conf+":5: spool.spill-size: ",
+		"error: "+s.conf+":3: spool.spill-size: ",
 		"error: "+s.dir+"/aliases:2: ",
 		"error: "+s.dir+"/cert.pem: no certificate found",
 		"warning: "+s.dir+"/users:2: bob@example.tset: it gets no mail: example.tset is not one of domains (did you mean \"example.test\"?)",
@@ -55,13 +55,14 @@ func TestCheckSeesWhatTheUserCannotRead(t *testing.T) {
 	writeFile(t, s.dir+"/mx.pem", string(cert)+string(key))
 	cfg := s.config(t)
 	other := &identity{name: "somebody", uid: os.Geteuid() + 1, gid: os.Getegid() + 1}
-	found := checkReadable(cfg, other)
-	if len(found) != 1 || found[0].warning || !strings.Contains(found[0].text, "auth.file: user somebody may not read "+s.dir+"/users") {
+	found := checkReadable(cfg, s.conf, other)
+	if len(found) != 2 || found[0].warning || found[0].text != s.dir+"/users: user somebody may not read it" ||
+		!found[1].warning || !strings.HasPrefix(found[1].text, s.conf+": user somebody may not read it: ") {
 		t.Errorf("%v", found)
 	}
 	writeFile(t, s.conf, readFile(t, s.conf)+"tls.cert = mx.pem\n")
-	found = checkReadable(s.config(t), other)
-	if len(found) != 3 || !found[1].warning || !strings.Contains(found[1].text, "mx.pem") {
+	found = checkReadable(s.config(t), "", other)
+	if len(found) != 2 || !found[1].warning || !strings.HasPrefix(found[1].text, s.dir+"/mx.pem: user somebody") {
 		t.Errorf("%v", found)
 	}
 }

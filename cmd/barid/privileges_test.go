@@ -38,7 +38,7 @@ type child struct {
 func spawn(t *testing.T, until string, args ...string) *child {
 	t.Helper()
 	c := exec.Command(os.Args[0], args...)
-	c.Env = append(os.Environ(), selfVariable+"=barid")
+	c.Env = append(os.Environ(), selfVariable+"=barid", "GORACE=atexit_sleep_ms=0")
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -150,7 +150,7 @@ func TestCommandsOfRootLeaveTheSpoolToTheUser(t *testing.T) {
 	spawn(t, "msg=started", "serve", "-c", s.conf).end(t, syscall.SIGTERM)
 	// In processes of their own, since they give up root.
 	c := exec.Command(os.Args[0], "-C", s.conf, "alice")
-	c.Env = append(os.Environ(), selfVariable+"=sendmail")
+	c.Env = append(os.Environ(), selfVariable+"=sendmail", "GORACE=atexit_sleep_ms=0")
 	c.Stdin = strings.NewReader("Subject: x\n\ny\n")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -56,6 +56,8 @@ auth.file = users
 auth.cleartext = loopback
 smtp.listen = 127.0.0.1:0
 submission.listen =
+submissions.listen =
+pop3s.listen =
 pop3.listen = 127.0.0.1:0
 log.level = debug
 `

@@ -170,6 +170,27 @@ func TestSecondServerIsToldOfTheFirst(t *testing.T) {
 	s.awaitCount(t, 1)
 }
 
+func TestServerWaitsForWhoNeedsTheSpoolForAMoment(t *testing.T) {
+	s := newScene(t)
+	s.start(t)
+	s.stop(t)
+	q, err := openIdleSpool(s.config(t), localAgent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.launch(t)
+	await(t, "the server to be at its spool", func() bool {
+		_, err := os.Stat(s.dir + "/data/run/control") // made just before
+		return err == nil
+	})
+	if err := closeIdleSpool(q); err != nil {
+		t.Fatal(err)
+	}
+	if state := s.notice(t); state != "READY=1" {
+		t.Errorf("it says %q", state)
+	}
+}
+
 func TestSocketOfACrashedServerIsReplaced(t *testing.T) {
 	s := newScene(t)
 	if err := os.MkdirAll(s.dir+"/data/run", 0o700); err != nil {

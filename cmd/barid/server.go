@@ -127,14 +127,26 @@ func (s *server) openStores() error {
 	return err
 }
 
+// How long to wait for a spool that somebody else has open: a server that is
+// about to end, or barid queue and barid sendmail, which need it for a moment.
+const (
+	spoolPatience = 2 * time.Second
+	spoolPause    = 20 * time.Millisecond
+)
+
 func openSpool(cfg *config.Config, logger *slog.Logger, agents map[string]spool.Agent) (*spool.Spool, error) {
-	q, err := spool.Open(spool.Options{
+	o := spool.Options{
 		FS: vfs.Disk{}, Dir: cfg.Spool.Dir,
 		SegmentSize: cfg.Spool.SegmentSize, SpillSize: cfg.Spool.SpillSize,
 		ReserveBytes: max(cfg.Spool.Reserve, 1), // 0 would ask for the spool's own default
 		Schedule:     spool.Schedule{Pauses: cfg.Queue.Retry, Lifetime: cfg.Queue.Lifetime},
 		Agents:       agents, Workers: deliverers(cfg.Queue.Workers), Log: logger,
-	})
+	}
+	q, err := spool.Open(o)
+	for waited := time.Duration(0); errors.Is(err, vfs.ErrLocked) && waited < spoolPatience; waited += spoolPause {
+		time.Sleep(spoolPause)
+		q, err = spool.Open(o)
+	}
 	if errors.Is(err, vfs.ErrLocked) {
 		return nil, fmt.Errorf("spool %s is in use: another barid has it open: %w", cfg.Spool.Dir, err)
 	}

@@ -164,7 +164,7 @@ func TestInterruptedQuestionLeavesTheTerminalAsItWas(t *testing.T) {
 	s := newScene(t)
 	person, program := pty(t)
 	c := exec.Command(os.Args[0], "user", "-c", s.conf, "add", "bob")
-	c.Env = append(os.Environ(), selfVariable+"=barid")
+	c.Env = append(os.Environ(), selfVariable+"=barid", "GORACE=atexit_sleep_ms=0")
 	c.Stdin, c.Stdout, c.Stderr = program, program, program
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := c.Start(); err != nil {
