@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"barid/internal/vfs"
+	"barid/internal/watch"
 )
 
 // Cleartext says where passwords may be sent without TLS.
@@ -107,10 +108,10 @@ type Client struct {
 type Auth struct {
 	o         Options
 	users     atomic.Pointer[users]
-	looked    atomic.Int64 // when the file was last looked at, Unix nanoseconds
-	reloading sync.Mutex   // held while rereading
-	tried     stamp        // of the last reading, good or broken; under reloading
-	complaint string       // the last error of rereading, said once; under reloading
+	pace      watch.Pace  // of looking at the file
+	reloading sync.Mutex  // held while rereading
+	tried     watch.Stamp // of the last reading, good or broken; under reloading
+	complaint string      // the last error of rereading, said once; under reloading
 	digests   *digester
 	penalties *penalties
 	gate      *gate
@@ -137,7 +138,7 @@ func Open(o Options) (*Auth, error) {
 		return nil, err
 	}
 	a := &Auth{o: o, digests: digests, penalties: newPenalties(o.Lockout), gate: newGate(o.HashesMax, o.HashMemoryMax)}
-	a.looked.Store(o.Now().UnixNano())
+	a.pace.Due(o.Now()) // the first look was this one
 	if err := a.Reload(); err != nil {
 		return nil, err
 	}

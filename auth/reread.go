@@ -4,28 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"barid/internal/vfs"
+	"barid/internal/watch"
 )
-
-// stamp tells one state of a file from another without reading it.
-type stamp struct {
-	modified time.Time
-	changed  syscall.Timespec // of the inode: also moves when mtime is set back
-	inode    uint64
-	size     int64
-}
-
-func stampOf(info fs.FileInfo) stamp {
-	s := stamp{modified: info.ModTime(), size: info.Size()}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.changed, s.inode = st.Ctim, st.Ino
-	}
-	return s
-}
 
 // realFile follows a symbolic link, which vfs.FS does not: where the file is
 // a link into a mounted configuration, what it leads to is what changes.
@@ -57,7 +40,7 @@ func (a *Auth) reread() error {
 	if err != nil {
 		return err
 	}
-	now := stampOf(info)
+	now := watch.StampOf(info)
 	old := a.users.Load()
 	if now == a.tried {
 		return nil
@@ -78,13 +61,10 @@ func (a *Auth) reread() error {
 	return nil
 }
 
-// rereadEvery is how often the file is looked at while accounts are used.
-const rereadEvery = time.Second
-
 // current returns the accounts after a look at the file, if one is due. One
 // caller does the looking; the others go on with what is there.
 func (a *Auth) current(now time.Time) *users {
-	if !due(&a.looked, now.UnixNano()) || !a.reloading.TryLock() {
+	if !a.pace.Due(now) || !a.reloading.TryLock() {
 		return a.users.Load()
 	}
 	defer a.reloading.Unlock()
@@ -94,14 +74,4 @@ func (a *Auth) current(now time.Time) *users {
 	}
 	a.complaint = fmt.Sprint(err)
 	return a.users.Load()
-}
-
-// due reports, to one caller, that rereadEvery has passed. A clock that was
-// set back counts as well.
-func due(last *atomic.Int64, now int64) bool {
-	was := last.Load()
-	if d := time.Duration(now - was); d >= 0 && d < rereadEvery {
-		return false
-	}
-	return last.CompareAndSwap(was, now)
 }

@@ -66,7 +66,7 @@ func (c *checker) read(w *watched[table]) {
 	for _, problem := range p.problems {
 		c.add(problem)
 	}
-	w.checked.Store(c.r.options.Now().UnixNano())
+	w.pace.Due(c.r.options.Now()) // this was the look
 	w.current.Store(t)
 }
 

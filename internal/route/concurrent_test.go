@@ -1,6 +1,7 @@
 package route
 
 import (
+	"barid/internal/watch"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +15,7 @@ func TestResolvingGoesOnWhileMapsAreReread(t *testing.T) {
 	s.file("list", "alice\nbob\n")
 	var ticks atomic.Int64
 	start := time.Now()
-	s.options.Now = func() time.Time { return start.Add(time.Duration(ticks.Add(1)) * checkInterval) }
+	s.options.Now = func() time.Time { return start.Add(time.Duration(ticks.Add(1)) * watch.Interval) }
 	s.options.Log = nil
 	r, err := New(s.options)
 	if err != nil {

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"barid/internal/watch"
 	"bytes"
 	"fmt"
 	"log/slog"
@@ -374,7 +375,7 @@ func TestMapsFollowTheirFiles(t *testing.T) {
 	s.change(s.options.AliasFile, "a: alice\n", 40*time.Second)
 	s.now = s.now.Add(20*time.Second + settleTime/2)
 	s.want("a@example.test", "bob@example.test") // perhaps still being written
-	s.now = s.now.Add(checkInterval)
+	s.now = s.now.Add(watch.Interval)
 	s.want("a@example.test", "alice@example.test")
 }
 

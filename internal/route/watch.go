@@ -3,17 +3,17 @@ package route
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"barid/internal/watch"
 )
 
 // watched is a file in memory that follows the file on the disk. It is looked
-// at when it is used, at most once in checkInterval: a file that nobody needs
+// at when it is used, at most once in watch.Interval: a file that nobody needs
 // costs nothing, and a busy one costs a stat a second.
 //
 // A file that changed less than settleTime ago may still be being written by an
@@ -26,32 +26,16 @@ type watched[T any] struct {
 	log   *slog.Logger
 
 	current atomic.Pointer[T]
-	checked atomic.Int64 // when the file was looked at last, Unix nanoseconds
-	reading sync.Mutex   // held by the one who looks; guards the rest
-	seen    signature
+	pace    watch.Pace
+	reading sync.Mutex // held by the one who looks; guards the rest
+	seen    watch.Stamp
 	lastErr string
 }
 
 const (
-	checkInterval = time.Second
-	settleTime    = time.Second
-	fileSizeMax   = 1 << 30
+	settleTime  = time.Second
+	fileSizeMax = 1 << 30
 )
-
-// signature tells one state of a file from another without reading it.
-type signature struct {
-	size    int64
-	changed time.Time
-	inode   uint64
-}
-
-func sign(info fs.FileInfo) signature {
-	s := signature{size: info.Size(), changed: info.ModTime()}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode = st.Ino
-	}
-	return s
-}
 
 func newWatched[T any](name string, log *slog.Logger, parse func(*parser, []byte) *T) *watched[T] {
 	return &watched[T]{name: name, parse: parse, log: log}
@@ -64,25 +48,23 @@ func (w *watched[T]) lastError() string {
 	return w.lastErr
 }
 
-// get gives what is in force, nil when the file never was good.
+// get gives what is in force, nil when the file never was good. While one
+// goroutine reads, the others go on with what there is; who has nothing to go
+// on with waits.
 func (w *watched[T]) get(now time.Time) *T {
 	current := w.current.Load()
-	last := w.checked.Load()
-	if now.UnixNano()-last < int64(checkInterval) && current != nil {
-		return current
-	}
-	// While one goroutine reads, the others go on with what there is; who has
-	// nothing to go on with waits.
-	if current == nil {
+	switch {
+	case current == nil:
 		w.reading.Lock()
-	} else if !w.reading.TryLock() {
+		if current = w.current.Load(); current != nil || !w.pace.Due(now) {
+			w.reading.Unlock()
+			return current
+		}
+	case !w.pace.Due(now) || !w.reading.TryLock():
 		return current
 	}
 	defer w.reading.Unlock()
-	if now.UnixNano()-w.checked.Load() >= int64(checkInterval) {
-		w.checked.Store(now.UnixNano())
-		_ = w.look(now)
-	}
+	_ = w.look(now) // it says in the log what was wrong
 	return w.current.Load()
 }
 
@@ -90,7 +72,7 @@ func (w *watched[T]) get(now time.Time) *T {
 func (w *watched[T]) reload() error {
 	w.reading.Lock()
 	defer w.reading.Unlock()
-	w.seen = signature{}
+	w.seen = watch.Stamp{}
 	return w.look(time.Time{})
 }
 
@@ -101,8 +83,8 @@ func (w *watched[T]) look(now time.Time) error {
 	if err != nil {
 		return w.fail(err)
 	}
-	s := sign(info)
-	if s == w.seen || w.current.Load() != nil && unsettled(now, s.changed) {
+	s := watch.StampOf(info)
+	if s == w.seen || w.current.Load() != nil && unsettled(now, s.Modified()) {
 		return nil
 	}
 	w.seen = s
