@@ -207,6 +207,20 @@ func TestBetweenChunksIsTheTimeOfACommand(t *testing.T) {
 	c.want("250 2.0.0 Ok: queued*")
 }
 
+func TestChunkHasItsTimeFromItsBeginning(t *testing.T) {
+	h, later := ticking(t, nil)
+	c := h.greet()
+	c.envelope("", "alice@example.test")
+	c.sendRaw("BDAT 4\r\nA: b")
+	c.want("250 *")
+	later(4 * time.Minute)
+	h.pour(c, "BDAT 1000000\r\nthe")
+	later(2 * time.Minute) // 6 since the last reply
+	h.pour(c, "y trickle")
+	later(70 * time.Second)
+	c.want(timeout)
+}
+
 func TestTimeBeginsAnewAfterTheHandshake(t *testing.T) {
 	h, later := ticking(t, nil)
 	c := h.greet()
