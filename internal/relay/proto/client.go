@@ -190,8 +190,12 @@ func (c *Client) said() smtp.Reply {
 func (c *Client) class() int { return c.reply.Code / 100 }
 
 // fail ends the connection without a further word. A transaction that is
-// under way ends with it.
+// under way ends with it. After QUIT nothing can go wrong.
 func (c *Client) fail(why smtp.Reply) {
+	if c.state == quitState || c.state == closed {
+		c.become(closed)
+		return
+	}
 	c.blame(why)
 	if c.t != nil {
 		c.t.Uncertain = c.state == endState && (why.Code == 0 || c.repliesLeft() > 1)
@@ -233,10 +237,6 @@ func (c *Client) Hangup(why smtp.Reply) {
 	}
 	if why.Status[0] != 4 || why.Code != 0 {
 		panic("proto: a lost connection is a temporary failure of our own")
-	}
-	if c.state == quitState || c.state == closed {
-		c.become(closed)
-		return
 	}
 	c.fail(why)
 }

@@ -76,6 +76,9 @@ func (o *owner) set(key, value string, implicit *bool) error {
 				o.opts.Ignore |= keywords[i].e
 			}
 		}
+		if value == "auth" {
+			o.opts.Ignore |= AuthPlain | AuthLogin
+		}
 		known = o.opts.Ignore != 0
 	case "keep":
 		o.keep = value == "yes"
@@ -84,11 +87,6 @@ func (o *owner) set(key, value string, implicit *bool) error {
 	case "text":
 		text, err := strconv.Unquote(`"` + value + `"`)
 		j.text = append(j.text, text...)
-		return err
-	case "repeat":
-		count, text, _ := strings.Cut(value, " ")
-		n, err := strconv.Atoi(count)
-		j.text = append(j.text, strings.Repeat(text+"\n", n)...)
 		return err
 	default:
 		known = j.set(key, value)

@@ -91,7 +91,7 @@ type Outcome struct {
 	// Code is what the server has said; 0 when the verdict is our own.
 	Code int
 	// Status is the enhanced status code that came with it, or its class
-	// with .0.0.
+	// with .0.0. (RFC 2034, RFC 3463)
 	Status smtp.Status
 	// Text is for people: one line of UTF-8 without control characters. It
 	// is valid until the transaction is Reset.
