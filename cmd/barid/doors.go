@@ -38,6 +38,7 @@ func (s *server) makeDoors() map[string]newSession {
 	w := s.doors.who.Load()
 	mx, submission, lmtp := s.smtpOptions(w, proto.MX), s.smtpOptions(w, proto.Submission), s.smtpOptions(w, proto.LMTP)
 	sendmail := mx
+	sendmail.Engine.ErrorsMax, sendmail.Engine.CommandsMax = 0, 0 // programs of ours guess no addresses
 	mx.GreetDelay = w.cfg.SMTP.GreetDelay
 	submission.Auth = w.auth
 	submissions, pop3 := smtpd.New(submission), s.pop3Door(w)

@@ -15,7 +15,6 @@ const (
 	exitDataErr     = 65 // EX_DATAERR
 	exitNoUser      = 67 // EX_NOUSER
 	exitUnavailable = 69 // EX_UNAVAILABLE
-	exitSoftware    = 70 // EX_SOFTWARE
 	exitIOErr       = 74 // EX_IOERR
 	exitTempFail    = 75 // EX_TEMPFAIL
 	exitNoPerm      = 77 // EX_NOPERM

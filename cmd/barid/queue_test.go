@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -215,6 +217,30 @@ func TestStrangersDoNotSeeTheQueue(t *testing.T) {
 	}
 	if perm := mode(t, s.dir+"/data"); perm != 0o711 {
 		t.Errorf("the data directory has mode %o", perm)
+	}
+}
+
+func TestControlSocketAnswersNonsense(t *testing.T) {
+	s := newScene(t)
+	s.start(t)
+	for request, want := range map[string]string{
+		"nonsense\n":                    "request not understood",
+		`{"verb":"destroy"}`:            `there is no queue command \"destroy\"`,
+		`{"verb":"hold","state":"odd"}`: `there is no state \"odd\"`,
+		`{"verb":"show","ids":["?"]}`:   "is no queue id",
+	} {
+		c, err := net.Dial("unix", s.dir+"/data/run/control")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, request+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(c)
+		c.Close()
+		if err != nil || !strings.Contains(string(answer), want) || !strings.Contains(string(answer), `"done":true`) {
+			t.Errorf("%s: %s %v", request, answer, err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"os"
 	osuser "os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func sendMessage(t terminal, cfg *config.Config, a *sendmailArgs) error {
 	if err != nil {
 		return err
 	}
-	return withDoor(cfg, func(c *client) error { return c.submit(m) })
+	return withDoor(cfg, func(c *client) error { return c.submit(m, cfg.Message.RecipientsMax) })
 }
 
 // verify asks the server about each recipient, and sends nothing.
@@ -41,7 +42,10 @@ func verify(t terminal, cfg *config.Config, a *sendmailArgs) error {
 		return err
 	}
 	return withDoor(cfg, func(c *client) error {
-		if err := c.begin(&submission{}); err != nil {
+		if err := c.greet(); err != nil {
+			return err
+		}
+		if err := c.mail(&submission{}); err != nil {
 			return err
 		}
 		var bad []error
@@ -144,14 +148,31 @@ func withDoor(cfg *config.Config, talk func(*client) error) error {
 	})
 }
 
-// begin greets and names the sender.
-func (c *client) begin(m *submission) error {
+// submit sends a message, in as many transactions as it takes. Recipients that
+// are refused do not keep the others from getting it; they are the error.
+func (c *client) submit(m *submission, recipientsMax int) error {
+	if err := c.greet(); err != nil {
+		return err
+	}
+	var bad []error
+	for some := range slices.Chunk(m.recipients, recipientsMax) {
+		bad = append(bad, c.transact(m, some))
+	}
+	return errors.Join(bad...)
+}
+
+func (c *client) greet() error {
 	if _, _, err := c.ReadResponse(220); err != nil {
 		return refused("the connection", err)
 	}
 	if err := c.command(250, "EHLO %s", c.hostname); err != nil {
 		return refused("the greeting", err)
 	}
+	return nil
+}
+
+// mail names the sender, and what the server should know beforehand.
+func (c *client) mail(m *submission) error {
 	mail := fmt.Sprintf("MAIL FROM:<%s> SIZE=%d", m.sender, len(m.text)+bytes.Count(m.text, []byte("\n")))
 	if !ascii(string(m.text)) {
 		mail += " BODY=8BITMIME"
@@ -171,19 +192,19 @@ func (c *client) begin(m *submission) error {
 	return nil
 }
 
-// submit sends a message. Recipients that are refused do not keep the others
-// from getting it; they are the error.
-func (c *client) submit(m *submission) error {
-	if err := c.begin(m); err != nil {
+// transact sends a message to some of its recipients.
+func (c *client) transact(m *submission, recipients []string) error {
+	if err := c.mail(m); err != nil {
 		return err
 	}
 	var bad []error
-	for _, r := range m.recipients {
+	for _, r := range recipients {
 		if err := c.rcpt(m, r); err != nil {
 			bad = append(bad, err)
 		}
 	}
-	if len(bad) == len(m.recipients) {
+	if len(bad) == len(recipients) {
+		bad = append(bad, c.command(250, "RSET"))
 		return errors.Join(bad...)
 	}
 	if err := c.command(354, "DATA"); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -241,6 +242,20 @@ func TestDSNWishesTravelWithTheMessage(t *testing.T) {
 		t.Errorf("xtext %q", got)
 	}
 	s.awaitCount(t, 1)
+}
+
+func TestManyRecipientsTakeSeveralTransactions(t *testing.T) {
+	s := newScene(t, "message.recipients-max = 100")
+	s.start(t)
+	var many []string
+	for i := range 250 {
+		many = append(many, fmt.Sprintf("alice+%d", i))
+	}
+	for i := range 30 { // more errors than a stranger may make
+		many = append(many, fmt.Sprintf("nobody%d", i))
+	}
+	s.sendmail("x", many...).want(t, exitNoUser, "nobody29@example.test")
+	s.awaitCount(t, 250)
 }
 
 func TestNewaliasesChecksTheMaps(t *testing.T) {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"crypto/tls"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 
 	"barid/internal/config"
+	"barid/internal/tlsconf"
 )
 
 const letter = "From: sender@client.test\r\nTo: alice@example.test\r\nSubject: hello\r\n\r\nA letter."
@@ -156,6 +158,48 @@ func TestServerRefusesToStart(t *testing.T) {
 			}
 			s.refuses(t, c.text)
 		})
+	}
+}
+
+func TestZeroMeansNoneAlsoWherePartsTakeItForADefault(t *testing.T) {
+	cfg, err := config.Load("", []string{"spool.reserve=0", "auth.cache-time=0", "auth.failures-max=0", "auth.delay-max=0", "queue.workers=0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := spoolOptions(cfg); o.ReserveBytes != 1 || o.Workers < 1 {
+		t.Errorf("spool: reserve %d, workers %d", o.ReserveBytes, o.Workers)
+	}
+	if o := authOptions(cfg, nil); o.CacheTTL >= 0 || o.Lockout.FailuresMax >= 0 || o.Lockout.DelayMax >= 0 {
+		t.Errorf("auth: %+v", o)
+	}
+}
+
+func TestLeastTLSVersionIsThatOfTheConfiguration(t *testing.T) {
+	s := newScene(t, "tls.cert = mx.pem", "tls.min-version = 1.3", "pop3s.listen = 127.0.0.1:0")
+	certPEM, keyPEM, err := tlsconf.SelfSigned("mx.example.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, s.dir+"/mx.pem", string(certPEM)+string(keyPEM))
+	s.start(t)
+	for version, ok := range map[uint16]bool{tls.VersionTLS12: false, tls.VersionTLS13: true} {
+		c, err := tls.Dial("tcp", s.addr(t, "pop3s"), &tls.Config{InsecureSkipVerify: true, MaxVersion: version})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+}
+
+func TestHeadersAreShownAsTheyCame(t *testing.T) {
+	s := newScene(t)
+	s.start(t)
+	s.send(t, "alice@example.test", "Subject: Gr\xfc\xdfe, grüße\r\n\r\nx")
+	s.awaitCount(t, 1)
+	if text := s.retrieve(t, 1); !strings.Contains(text, "\nSubject: Gr\xfc\xdfe, grüße\n") {
+		t.Errorf("%q", text)
 	}
 }
 

@@ -135,13 +135,8 @@ const (
 )
 
 func openSpool(cfg *config.Config, logger *slog.Logger, agents map[string]spool.Agent) (*spool.Spool, error) {
-	o := spool.Options{
-		FS: vfs.Disk{}, Dir: cfg.Spool.Dir,
-		SegmentSize: cfg.Spool.SegmentSize, SpillSize: cfg.Spool.SpillSize,
-		ReserveBytes: max(cfg.Spool.Reserve, 1), // 0 would ask for the spool's own default
-		Schedule:     spool.Schedule{Pauses: cfg.Queue.Retry, Lifetime: cfg.Queue.Lifetime},
-		Agents:       agents, Workers: deliverers(cfg.Queue.Workers), Log: logger,
-	}
+	o := spoolOptions(cfg)
+	o.Agents, o.Log = agents, logger
 	q, err := spool.Open(o)
 	for waited := time.Duration(0); errors.Is(err, vfs.ErrLocked) && waited < spoolPatience; waited += spoolPause {
 		time.Sleep(spoolPause)
@@ -154,6 +149,17 @@ func openSpool(cfg *config.Config, logger *slog.Logger, agents map[string]spool.
 		return nil, fmt.Errorf("spool %s: %w", cfg.Spool.Dir, err)
 	}
 	return q, nil
+}
+
+// spoolOptions turns the configuration's zero, which means none, into that of
+// package spool, where zero is a default.
+func spoolOptions(cfg *config.Config) spool.Options {
+	return spool.Options{
+		FS: vfs.Disk{}, Dir: cfg.Spool.Dir,
+		SegmentSize: cfg.Spool.SegmentSize, SpillSize: cfg.Spool.SpillSize, ReserveBytes: max(cfg.Spool.Reserve, 1),
+		Schedule: spool.Schedule{Pauses: cfg.Queue.Retry, Lifetime: cfg.Queue.Lifetime},
+		Workers:  deliverers(cfg.Queue.Workers),
+	}
 }
 
 // serve opens the doors on the listening sockets.
