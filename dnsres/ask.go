@@ -18,29 +18,30 @@ type upstream struct {
 
 // order lists the servers in the order in which to ask them: as they are
 // configured, or each in turn first (rotate), and those that do not answer
-// last.
-func (u *upstream) order(now time.Time) []*server {
+// last. healthy is how many do.
+func (u *upstream) order(now time.Time) (order []*server, healthy int) {
 	n := len(u.servers)
 	first := 0
 	if u.rotate {
 		first = int(u.turn.Add(1) % uint32(n))
 	}
-	order, last := make([]*server, 0, n), []*server(nil)
+	order = make([]*server, 0, n)
+	var last []*server
 	for i := range n {
-		s := u.servers[(first+i)%n]
-		if n > 1 && s.failing(now) {
+		if s := u.servers[(first+i)%n]; s.failing(now) {
 			last = append(last, s)
 		} else {
 			order = append(order, s)
 		}
 	}
-	return append(order, last...)
+	return append(order, last...), len(order)
 }
 
 // ask asks the servers in turn, in rounds, until one has an answer. A server
 // that says that it has none is not asked again; one that says nothing is, in
-// the next round.
-func (r *Resolver) ask(ctx context.Context, q question) (*reply, *Error) {
+// the next round. With a spare answer at hand it is not worth while to wait for
+// servers that do not answer anybody.
+func (r *Resolver) ask(ctx context.Context, q question, spare bool) (*reply, *Error) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
@@ -49,7 +50,10 @@ func (r *Resolver) ask(ctx context.Context, q question) (*reply, *Error) {
 	}
 	u := r.servers.get(r.o.Now())
 	last := &Error{Class: ErrTemporary, Detail: "there is no name server"}
-	order := u.order(r.o.Now())
+	order, healthy := u.order(r.o.Now())
+	if healthy == 0 && spare {
+		return nil, &Error{Class: ErrTemporary, Detail: "no name server answers at present"}
+	}
 	for round := 0; round < u.attempts && len(order) > 0; round++ {
 		order = slices.DeleteFunc(order, func(s *server) bool { return s == nil })
 		for i, s := range order {

@@ -1,8 +1,10 @@
 package dnsres
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -103,8 +105,7 @@ func TestFailuresAreKeptForSeconds(t *testing.T) {
 }
 
 func TestExpiredAnswersServeWhenAllServersFail(t *testing.T) {
-	questions := 0
-	s := play(t, dnstest.Zone(zone), mute(func() { questions++ }), trusted)
+	s := play(t, dnstest.Zone(zone), trusted)
 	known := dnstest.Zone(zone)
 	s.server.Handle(known)
 	fresh, err := s.MX(t.Context(), "example.org")
@@ -142,6 +143,52 @@ func TestExpiredAnswersServeWhenAllServersFail(t *testing.T) {
 	s.want(nil, err)
 	if a.Stale || !a.Expires.After(s.clock.Now()) || s.Stats().Stale != 2 {
 		t.Errorf("%+v %+v", a, s.Stats())
+	}
+}
+
+func TestNobodyWaitsForDeadServersWithASpareAnswer(t *testing.T) {
+	questions := 0
+	dead := false
+	s := play(t, dnstest.Zone(zone), mute(func() { questions++ }), func(o *Options) {
+		dial, alive := o.Dial, o.Servers[0]
+		o.Dial = func(ctx context.Context, network string, server netip.AddrPort) (net.Conn, error) {
+			if dead {
+				server = silentServer
+			}
+			return dial(ctx, network, server)
+		}
+		o.Servers = []netip.AddrPort{alive}
+	})
+	for _, name := range []string{"mx1.example.org", "v4.example.org"} {
+		_, err := s.Addrs(t.Context(), name, V4)
+		s.want(nil, err)
+	}
+	dead = true
+	s.clock.pass(time.Hour)
+	stale := func(name string, want int) {
+		t.Helper()
+		a, err := s.Addrs(t.Context(), name, V4)
+		s.want(nil, err)
+		if !a.Stale || questions != want {
+			t.Fatalf("%+v, after %d questions, want %d", a, questions, want)
+		}
+	}
+	stale("mx1.example.org", 2) // now it is known that the server is dead
+	stale("v4.example.org", 2)
+	_, err := s.Addrs(t.Context(), "web.example.org", V4)
+	s.want(ErrTemporary, err)
+	if questions != 4 {
+		t.Errorf("without a spare answer it is tried: %d", questions)
+	}
+	s.clock.pass(time.Hour)
+	stale("mx1.example.org", 6) // the trial
+	stale("v4.example.org", 6)
+	dead = false
+	s.clock.pass(time.Hour)
+	a, err := s.Addrs(t.Context(), "v4.example.org", V4)
+	s.want(nil, err)
+	if a.Stale {
+		t.Error("the server is back and nobody asks it")
 	}
 }
 

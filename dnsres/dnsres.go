@@ -32,6 +32,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,7 +49,7 @@ type Options struct {
 	StaleFor   time.Duration // how long an expired answer may still be used when all servers fail; 0: 1 day, < 0: never
 	Timeout    time.Duration // how long one server is waited for; 0: what ResolvConf says, or 5 seconds
 	Attempts   int           // how often each server is tried; 0: what ResolvConf says, or 2
-	QueriesMax int           // questions on the network at once, each with a socket; 0: 512
+	QueriesMax int           // questions on the network at once, each with a socket; 0: 512. Eight times as many may wait
 
 	Now    func() time.Time // nil: time.Now
 	Random io.Reader        // nil: crypto/rand.Reader; must be safe for concurrent use
@@ -68,6 +69,7 @@ type Resolver struct {
 	servers watched[upstream]
 	hosts   watched[hosts]
 	slots   chan struct{} // one for each question on the network
+	flying  atomic.Int64  // flights, those that wait for a slot among them
 	packets sync.Pool     // *packet
 	counts  counts
 }

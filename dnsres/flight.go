@@ -21,31 +21,50 @@ const (
 	// failureFor is how long a failure is the answer to those who ask the same
 	// (RFC 2308 7, RFC 9520 3.2: at least a second, at most five minutes).
 	failureFor = 5 * time.Second
+	// flightsPerQuery is how many flights there may be for each question that
+	// may be on the network; those above one wait for their turn.
+	flightsPerQuery = 8
 )
 
-// lookup finds the answer to a question: in the cache, or from a flight. An
-// error is about the context; what the DNS says to the question is in the
-// entry.
-func (r *Resolver) lookup(ctx context.Context, q question, now time.Time) (*entry, error) {
+// begin looks into the cache. When the answer is not there it gives the flight
+// that will bring it, and starts it if nobody else has.
+func (r *Resolver) begin(q question, now time.Time) (*entry, *flight) {
 	var buffer [keySize]byte
 	key := q.appendKey(buffer[:0])
 	s := r.cache.shard(key)
 	s.Lock()
+	defer s.Unlock()
 	old := s.get(key)
 	if old != nil && now.Before(old.expires) {
-		s.Unlock()
 		r.counts.hits.Add(1)
 		return old, nil
 	}
-	f := s.flights[string(key)]
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		key := string(key)
-		s.flights[key] = f
-		go r.fly(s, f, key, old)
-	}
-	s.Unlock()
 	r.counts.misses.Add(1)
+	if f := s.flights[string(key)]; f != nil {
+		return nil, f
+	}
+	if r.flying.Add(1) > int64(flightsPerQuery*r.o.QueriesMax) {
+		r.flying.Add(-1)
+		return r.overloaded(q, old, now), nil
+	}
+	f := &flight{done: make(chan struct{})}
+	s.flights[string(key)] = f
+	go r.fly(s, f, string(key), old)
+	return nil, f
+}
+
+// overloaded is the answer to one question too many: somebody has us ask for
+// names whose servers are slow.
+func (r *Resolver) overloaded(q question, old *entry, now time.Time) *entry {
+	if old.serves(now) {
+		r.counts.stale.Add(1)
+		return old.extended(now)
+	}
+	return &entry{err: &Error{Name: q.text(), Type: q.Type, Class: ErrTemporary, Detail: "too many questions at once"}}
+}
+
+// finish waits for a flight, or for the end of the asker's patience.
+func (r *Resolver) finish(ctx context.Context, q question, f *flight) (*entry, error) {
 	select {
 	case <-f.done:
 		return f.e, nil
@@ -59,9 +78,9 @@ func (r *Resolver) lookup(ctx context.Context, q question, now time.Time) (*entr
 func (r *Resolver) fly(s *shard, f *flight, key string, old *entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), flightMax)
 	defer cancel()
-	e := r.resolve(ctx, questionOf(key))
+	e := r.resolve(ctx, questionOf(key), old.serves(r.o.Now()))
 	now := r.o.Now()
-	if e.failed() && old != nil && old.err == nil && now.Before(old.dead) {
+	if e.failed() && old.serves(now) {
 		r.counts.stale.Add(1)
 		e = old.extended(now.Add(staleFor))
 	}
@@ -71,6 +90,7 @@ func (r *Resolver) fly(s *shard, f *flight, key string, old *entry) {
 	delete(s.flights, key)
 	s.put(e, now)
 	s.Unlock()
+	r.flying.Add(-1)
 	f.e = e
 	close(f.done)
 }
@@ -78,9 +98,14 @@ func (r *Resolver) fly(s *shard, f *flight, key string, old *entry) {
 // failed reports that there was no answer, as opposed to a negative one.
 func (e *entry) failed() bool { return e.err != nil && Temporary(e.err) }
 
+// serves reports whether an expired entry, if there is one, may be used when
+// all servers fail. Negative answers may not: on their word mail would be
+// returned for good, and the word is old.
+func (e *entry) serves(now time.Time) bool {
+	return e != nil && e.err == nil && now.Before(e.dead)
+}
+
 // extended is a copy of an entry that has expired, to be used a little longer.
-// Negative answers are never used so: on their word mail would be returned
-// for good, and the word is old.
 func (e *entry) extended(until time.Time) *entry {
 	return &entry{
 		records: e.records, canonical: e.canonical, server: e.server, authenticated: e.authenticated,

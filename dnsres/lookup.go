@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"time"
 
 	"barid/dnsres/wire"
 )
@@ -57,18 +58,18 @@ func (r *Resolver) Addrs(ctx context.Context, name string, family Family) (Answe
 	case V6:
 		return lookup[netip.Addr](ctx, r, name, wire.AAAA)
 	}
-	type result struct {
-		Answer[netip.Addr]
-		error
+	var buffer [wire.NameMax]byte
+	octets, err := wire.AppendName(buffer[:0], name)
+	if err != nil {
+		return Answer[netip.Addr]{}, notAName(name, wire.A, err)
 	}
-	v4 := make(chan result, 1)
-	go func() {
-		a, err := lookup[netip.Addr](ctx, r, name, wire.A)
-		v4 <- result{a, err}
-	}()
-	a6, err6 := lookup[netip.Addr](ctx, r, name, wire.AAAA)
-	a4 := <-v4
-	return merge(a6, err6, a4.Answer, a4.error)
+	q4, q6 := question{octets, wire.A}, question{octets, wire.AAAA}
+	now := r.o.Now()
+	e4, f4 := r.start(q4, now)
+	e6, f6 := r.start(q6, now) // both are on their way now
+	a4, err4 := answerOf[netip.Addr](r.end(ctx, q4, e4, f4))
+	a6, err6 := answerOf[netip.Addr](r.end(ctx, q6, e6, f6))
+	return merge(a6, err6, a4, err4)
 }
 
 // merge makes one answer of the two families'.
@@ -139,21 +140,39 @@ func (r *Resolver) find(ctx context.Context, name string, t wire.Type) (*entry, 
 	var buffer [wire.NameMax]byte
 	octets, err := wire.AppendName(buffer[:0], name)
 	if err != nil {
-		return nil, &Error{Name: strings.Clone(name), Type: t, Class: ErrNotFound, Detail: err.Error()}
+		return nil, notAName(name, t, err)
 	}
 	return r.answer(ctx, question{octets, t})
 }
 
-// answer finds the entry of a question: here, in the cache, or in the DNS.
+func notAName(name string, t wire.Type, err error) *Error {
+	return &Error{Name: strings.Clone(name), Type: t, Class: ErrNotFound, Detail: err.Error()}
+}
+
+// answer finds the entry of a question.
 func (r *Resolver) answer(ctx context.Context, q question) (*entry, error) {
-	now := r.o.Now()
+	e, f := r.start(q, r.o.Now())
+	return r.end(ctx, q, e, f)
+}
+
+// start answers a question from what is known here, or gives the flight that
+// will bring the answer.
+func (r *Resolver) start(q question, now time.Time) (*entry, *flight) {
 	if e := r.hosts.get(now).lookup(q); e != nil {
 		return e, nil
 	}
 	if e := special(q); e != nil {
 		return e, nil
 	}
-	return r.lookup(ctx, q, now)
+	return r.begin(q, now)
+}
+
+// end gives what start found, or waits for the flight.
+func (r *Resolver) end(ctx context.Context, q question, e *entry, f *flight) (*entry, error) {
+	if e != nil {
+		return e, nil
+	}
+	return r.finish(ctx, q, f)
 }
 
 // Canonical gives the canonical text of a name: lower case, no final dot, as

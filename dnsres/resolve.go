@@ -25,10 +25,12 @@ type chain struct {
 // whole chain of aliases at once; where one sends a part, the question goes on
 // with its end. That question goes past the cache and its flights, so that two
 // names that are aliases of each other do not wait for each other.
-func (r *Resolver) resolve(ctx context.Context, q question) *entry {
+//
+// spare tells that an expired answer is at hand.
+func (r *Resolver) resolve(ctx context.Context, q question, spare bool) *entry {
 	c := chain{asked: q, at: q, ttl: ttlMax, verified: true}
 	for {
-		reply, err := r.ask(ctx, c.at)
+		reply, err := r.ask(ctx, c.at, spare)
 		if err != nil {
 			return c.failure(r.o.Now(), err)
 		}

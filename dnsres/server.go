@@ -97,13 +97,14 @@ func (s *server) failed(sent, now time.Time, why error) {
 	}
 }
 
-// patience is how long to wait for a reply in the given round.
+// patience is how long to wait for a reply in the given round. A server that
+// answers nobody gets no more in later rounds.
 func (s *server) patience(round int, timeout time.Duration) time.Duration {
-	if round > 0 {
-		return timeout
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if round > 0 && s.failures < failuresMax {
+		return timeout
+	}
 	if s.rtt == 0 {
 		return min(patienceNew, timeout)
 	}

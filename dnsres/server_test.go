@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,6 +115,10 @@ func TestPatienceFollowsTheRoundTrips(t *testing.T) {
 	if p := s.patience(0, time.Second); p != time.Second {
 		t.Errorf("never longer than the timeout: %v", p)
 	}
+	s.failures = failuresMax
+	if p := s.patience(1, timeout); p > 2*time.Second {
+		t.Errorf("a server that answers nobody: %v", p)
+	}
 }
 
 func TestRotateTakesTurns(t *testing.T) {
@@ -125,14 +130,28 @@ func TestRotateTakesTurns(t *testing.T) {
 	}
 	first := map[uint16]int{}
 	for range 30 {
-		order := u.order(time.Now())
-		if len(order) != 3 {
-			t.Fatal(order)
+		order, healthy := u.order(time.Now())
+		if len(order) != 3 || healthy != 3 {
+			t.Fatal(order, healthy)
 		}
 		first[order[0].addr.Port()]++
 	}
 	if first[0] != 10 || first[1] != 10 || first[2] != 10 {
 		t.Errorf("%v", first)
+	}
+}
+
+// TestAServerThatSaysNothingIsGivenUp is the one test that lets time pass: it
+// waits for a real socket.
+func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {
+	for _, conf := range []string{"", "options use-vc\n"} {
+		s := play(t, func(q *dnstest.Query) {}, func(o *Options) { o.Timeout, o.Attempts = 10*time.Millisecond, 2 })
+		s.write("resolv.conf", conf)
+		_, err := s.MX(t.Context(), "example")
+		s.want(ErrTemporary, err)
+		if h := s.Servers()[0]; h.Failures != 2 || h.RTT != 0 {
+			t.Errorf("%+v", h)
+		}
 	}
 }
 
@@ -172,5 +191,33 @@ func TestQuestionsOnTheNetworkAreBounded(t *testing.T) {
 		if len(s.server.Asked()) < 4 {
 			<-arrived
 		}
+	}
+}
+
+func TestFlightsAreBounded(t *testing.T) {
+	answer := make(chan bool)
+	s := play(t, func(q *dnstest.Query) {
+		<-answer
+		q.Send(address(q, good).Octets())
+	}, func(o *Options) { o.QueriesMax = 1 })
+	done := make(chan error)
+	for i := range flightsPerQuery {
+		go func() {
+			_, err := s.Addrs(t.Context(), fmt.Sprintf("a%d.example", i), V4)
+			done <- err
+		}()
+	}
+	for s.Stats().Misses < flightsPerQuery {
+		runtime.Gosched()
+	}
+	_, err := s.Addrs(t.Context(), "more.example", V4)
+	s.want(ErrTemporary, err)
+	close(answer)
+	for range flightsPerQuery {
+		s.want(nil, <-done)
+	}
+	s.wantGood("more.example")
+	if n := s.flying.Load(); n != 0 {
+		t.Errorf("%d flights are left", n)
 	}
 }
