@@ -26,3 +26,23 @@ func TestEncoderStuffsDotsAndEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestBareCRIsFoundInAnyCut(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "a\n": false, "a\r\nb\r\n": false, "a\r": false, "a\r\r\n": true, "\ra": true, "a\rb": true, "a\r\n\rb\n": true, "\r\n\r\n": false,
+	} {
+		var whole, bytewise BodyEncoder
+		if got := whole.BareCR([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+		got := false
+		for i := range text {
+			piece := []byte(text[i : i+1])
+			got = got || bytewise.BareCR(piece)
+			bytewise.Append(nil, piece)
+		}
+		if got != want {
+			t.Errorf("%q byte by byte: %v", text, got)
+		}
+	}
+}

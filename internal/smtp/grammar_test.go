@@ -245,3 +245,18 @@ func FuzzGrammar(f *testing.F) {
 		}
 	})
 }
+
+func TestNotifyAndRetAreWrittenAsTheyAreRead(t *testing.T) {
+	for _, text := range []string{"", "NEVER", "SUCCESS", "FAILURE", "DELAY", "SUCCESS,FAILURE,DELAY", "SUCCESS,DELAY"} {
+		n, _ := ParseNotify([]byte(text))
+		if got := string(n.Append([]byte("x="))); got != "x="+text {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+	for _, text := range []string{"", "FULL", "HDRS"} {
+		r, _ := ParseRet([]byte(text))
+		if r.String() != text {
+			t.Errorf("%q: got %q", text, r.String())
+		}
+	}
+}

@@ -86,7 +86,13 @@ func (r *ReplyReader) Read(in []byte) (n int, line Text, part ReplyPart, err err
 		return ReplyLineMax, nil, NoLine, err
 	}
 	line, part, err = r.take(bytes.TrimSuffix(in[:i], []byte{'\r'}))
-	return i + 1, line, part, r.count(i+1, err)
+	if err == nil {
+		err = r.count(i + 1)
+	}
+	if err != nil {
+		return i + 1, nil, NoLine, err
+	}
+	return i + 1, line, part, nil
 }
 
 // discardLine throws away what there is of a line whose beginning was taken.
@@ -95,16 +101,18 @@ func (r *ReplyReader) discardLine(in []byte) (n int, line Text, part ReplyPart, 
 	if i := bytes.IndexByte(in, '\n'); i >= 0 {
 		n, part, r.discard = i+1, r.discard, NoLine
 	}
-	return n, nil, part, r.count(n, nil)
+	if err = r.count(n); err != nil {
+		part = NoLine
+	}
+	return n, nil, part, err
 }
 
 // count adds to the size of the reply, which has a limit.
-func (r *ReplyReader) count(octets int, err error) error {
-	r.octets += octets
-	if err == nil && r.octets > ReplyMax {
-		err = ErrEndlessReply
+func (r *ReplyReader) count(octets int) error {
+	if r.octets += octets; r.octets > ReplyMax {
+		return ErrEndlessReply
 	}
-	return err
+	return nil
 }
 
 // take adds a line to the reply. The code may stand alone, and has to be the
