@@ -231,7 +231,7 @@ func TestWhoWaitsHoldsNoTransaction(t *testing.T) {
 }
 
 func TestSessionThatWaitsIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(session{}); size > 176 {
+	if size := unsafe.Sizeof(session{}); size > 128 {
 		t.Errorf("a session has %d octets", size)
 	}
 }
