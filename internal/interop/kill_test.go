@@ -87,6 +87,13 @@ func (l *ledger) note(book map[token]bool, k token) {
 // load sends until limit messages were answered and then kills the server.
 func (l *ledger) load(t *testing.T, d *demo, round, limit int) {
 	t.Helper()
+	l.loadUntil(t, d, round, limit, d.kill)
+}
+
+// loadUntil sends until limit messages were answered and then ends the server,
+// while more are being sent.
+func (l *ledger) loadUntil(t *testing.T, d *demo, round, limit int, end func()) {
+	t.Helper()
 	var answers atomic.Int64
 	enough := make(chan struct{})
 	var senders sync.WaitGroup
@@ -104,7 +111,7 @@ func (l *ledger) load(t *testing.T, d *demo, round, limit int) {
 	case <-time.After(patience):
 		t.Errorf("round %d: only %d of %d messages were answered", round, answers.Load(), limit)
 	}
-	d.kill()
+	end()
 	senders.Wait()
 	if t.Failed() {
 		t.Fatalf("the server's log:\n%s", d.log)
