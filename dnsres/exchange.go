@@ -36,7 +36,8 @@ const (
 	// udpSize is announced as the largest message over UDP: what passes about
 	// every link without fragments.
 	udpSize = 1232
-	// packetSize leaves room to see what is larger nevertheless.
+	// packetSize leaves room for what is larger nevertheless. What is larger
+	// still is cut off here, and with that damaged.
 	packetSize = 4096
 	// straysMax is how many packets that are not the reply are passed over
 	// before somebody is taken to be guessing. The question goes over TCP
@@ -180,7 +181,7 @@ func (x *exchange) overUDP(ctx context.Context, p *packet) (*reply, error) {
 		case err == errStray:
 			x.r.counts.strays.Add(1)
 			continue
-		case got[2]&truncated != 0 || n == packetSize || errors.As(err, new(*damage)):
+		case got[2]&truncated != 0 || errors.As(err, new(*damage)):
 			x.r.counts.truncated.Add(1)
 			return nil, errOverTCP
 		case err == nil && x.mixCase && !x.asAsked(a):

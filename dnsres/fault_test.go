@@ -117,7 +117,7 @@ func TestIdsPortsAndCasesAreRandom(t *testing.T) {
 		s.wantGood(fmt.Sprintf("%02d.abcdefghijklmnopqrstuvwxyz.example", i))
 	}
 	ids, ports, cases := map[uint16]bool{}, map[uint16]bool{}, map[string]bool{}
-	upper := 0
+	upper, low := 0, 0
 	for _, q := range s.server.Asked() {
 		name := q.Octets[wire.HeaderSize+4 : wire.HeaderSize+4+26]
 		ids[q.ID], ports[q.From.Port()], cases[string(name)] = true, true, true
@@ -129,10 +129,16 @@ func TestIdsPortsAndCasesAreRandom(t *testing.T) {
 		if q.From.Port() < portMin {
 			t.Errorf("from port %d", q.From.Port())
 		}
+		if q.From.Port() < 2*portMin {
+			low++
+		}
 	}
 	// Three of 64 alike happen once in ten million runs.
 	if len(ids) < n-2 || len(ports) < n-2 || len(cases) < n-2 {
 		t.Errorf("of %d: %d ids, %d ports, %d cases", n, len(ids), len(ports), len(cases))
+	}
+	if low == 0 {
+		t.Error("the ports are those that Linux gives by itself")
 	}
 	if share := float64(upper) / (n * 26); share < 0.4 || share > 0.6 {
 		t.Errorf("%.2f of the letters are upper case", share)
@@ -335,7 +341,11 @@ func TestAliasesInACircleAreAnError(t *testing.T) {
 			})
 			_, err = one.Addrs(t.Context(), "a.example", V4)
 			one.want(ErrMalformed, err)
-			if n := len(one.server.Asked()); n > chainMax+1 {
+			most := strings.Count(records, "CNAME")
+			if strings.HasPrefix(name, "not") {
+				most = chainMax + 1
+			}
+			if n := len(one.server.Asked()); n > most {
 				t.Errorf("asked %d times", n)
 			}
 		})

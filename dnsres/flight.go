@@ -99,11 +99,8 @@ func (r *Resolver) fly(s *shard, f *flight, key string, old *entry) {
 func (e *entry) failed() bool { return e.err != nil && Temporary(e.err) }
 
 // serves reports whether an expired entry, if there is one, may be used when
-// all servers fail. Negative answers may not: on their word mail would be
-// returned for good, and the word is old.
-func (e *entry) serves(now time.Time) bool {
-	return e != nil && e.err == nil && now.Before(e.dead)
-}
+// all servers fail.
+func (e *entry) serves(now time.Time) bool { return e != nil && now.Before(e.dead) }
 
 // extended is a copy of an entry that has expired, to be used a little longer.
 func (e *entry) extended(until time.Time) *entry {

@@ -187,6 +187,8 @@ func TestAuthenticatedNeedsTrustAndEveryLink(t *testing.T) {
 			reply.RCode = wire.NXDomain
 		case "first.example":
 			reply.Answer("first.example 60 CNAME second.example")
+		case "second.example":
+			reply.Answer("second.example 60 CNAME third.example")
 		default:
 			reply.Answer(q.Name + " 60 A 192.0.2.1")
 		}
@@ -200,6 +202,7 @@ func TestAuthenticatedNeedsTrustAndEveryLink(t *testing.T) {
 		{"example", nil, false},
 		{"example", []func(*Options){trusted}, true},
 		{"first.example", []func(*Options){trusted}, false},
+		{"third.example", []func(*Options){trusted}, true},
 		{"none.example", []func(*Options){trusted}, true},
 		{"none.example", nil, false},
 	} {

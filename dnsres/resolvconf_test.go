@@ -180,3 +180,13 @@ func TestHostsFileGoesBeforeTheDNS(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+func TestFilesThatStayTheSameAreNotReread(t *testing.T) {
+	s := play(t, nil)
+	s.write("hosts", "192.0.2.10 mx1\n")
+	before := s.hosts.get(s.clock.Now())
+	s.clock.pass(lookEvery)
+	if s.hosts.get(s.clock.Now()) != before {
+		t.Error("read again")
+	}
+}

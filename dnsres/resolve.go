@@ -42,6 +42,8 @@ func (r *Resolver) resolve(ctx context.Context, q question, spare bool) *entry {
 		if e.server = reply.server; e.err != nil {
 			e.err.Server = reply.server
 		}
+		// A negative answer does not outlive its time: on its word mail would
+		// be returned for good, and the word would be old.
 		if e.err == nil && r.o.StaleFor > 0 && c.ttl > 0 {
 			e.dead = e.expires.Add(r.o.StaleFor)
 		}
