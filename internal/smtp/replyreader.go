@@ -192,11 +192,15 @@ func (r *ReplyReader) keep(line Text) {
 		r.Text = append(r.Text, ' ')
 	}
 	for len(line) > 0 {
-		c, size := utf8.DecodeRune(line)
-		if len(r.Text)+size > ReplyTextMax {
-			return
+		room := ReplyTextMax - len(r.Text)
+		if run := line.run(graphic); len(run) > 0 {
+			r.Text = append(r.Text, run[:min(len(run), room)]...)
+			continue
 		}
+		c, size := utf8.DecodeRune(line)
 		switch {
+		case size > room:
+			return
 		case c == '\t':
 			r.Text = append(r.Text, ' ')
 		case c < ' ', c >= 0x7f && c < 0xa0, c == utf8.RuneError && size == 1:

@@ -3,6 +3,7 @@ package proto
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +29,7 @@ type owner struct {
 	open    bool   // a transaction is open here
 	next    Next   // what Step has said last
 	results []string
+	over    [][]Recipient   // of the transactions that are over
 	log     strings.Builder // all that was said and what became of it, in order
 	problem string          // the first broken promise
 }
@@ -245,6 +247,7 @@ func (o *owner) done() {
 		o.broken("Done without a transaction")
 	}
 	o.open = false
+	o.over = append(o.over, slices.Clone(o.t.Recipients))
 	for i := range o.t.Recipients {
 		r := &o.t.Recipients[i]
 		out := &r.Outcome
