@@ -41,7 +41,7 @@ const (
 // the spool hands out, all slices are valid as long as it says there.
 type Envelope struct {
 	ReturnPath []byte // mailbox of MAIL FROM; empty: the null sender
-	EnvID      []byte // ENVID, decoded (RFC 3461 4.4)
+	EnvID      []byte // ENVID, in xtext as it was given (RFC 3461 4.4)
 	Account    []byte // who authenticated, empty: nobody
 	Client     []byte // where it came from, for logs and operators
 	Ret        Ret

@@ -176,10 +176,14 @@ func (s *Session) noop(_ smtp.Text, out []byte) []byte {
 	return ok(out, 250, smtp.Status{2, 0, 0}, "Ok")
 }
 
+// closing follows the domain in the reply to QUIT.
+var closing = []byte(" closing the connection")
+
 // quit is QUIT. (RFC 5321 4.1.1.10)
 func (s *Session) quit(_ smtp.Text, out []byte) []byte {
 	s.become(hungUp)
-	return ok(out, 221, smtp.Status{2, 0, 0}, "Bye")
+	bye := smtp.Reply{Code: 221, Status: smtp.Status{2, 0, 0}, Text: s.opts.Hostname, Detail: closing}
+	return bye.Append(out)
 }
 
 // vrfy is VRFY, answered without looking: who has which mailbox is nobody's

@@ -111,7 +111,17 @@ var refusals = [...]smtp.Reply{
 
 // refuse says no. Replies 5xx are counted, and the last straw is 421; after
 // that and after 521 (RFC 7504) the session is closed.
-func (s *Session) refuse(out []byte, r refusal) []byte { return s.say(out, refusals[r]) }
+func (s *Session) refuse(out []byte, r refusal) []byte { return s.say(out, s.own(r)) }
+
+// own is a refusal in the engine's own words, of which 421 begins with the
+// domain. (RFC 5321 4.2)
+func (s *Session) own(r refusal) smtp.Reply {
+	reply := refusals[r]
+	if reply.Code == 421 {
+		reply.Text = s.opts.Hostname + " " + reply.Text
+	}
+	return reply
+}
 
 // say appends a reply, counts it and draws the consequence.
 func (s *Session) say(out []byte, r smtp.Reply) []byte {
@@ -119,7 +129,7 @@ func (s *Session) say(out []byte, r smtp.Reply) []byte {
 		s.errors++
 	}
 	if limit := s.opts.ErrorsMax; r.Permanent() && limit > 0 && int(s.errors) >= limit && r.Code != 521 {
-		r = refusals[tooManyErrors]
+		r = s.own(tooManyErrors)
 	}
 	if r.Code == 421 || r.Code == 521 {
 		s.become(hungUp)
