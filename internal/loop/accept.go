@@ -46,10 +46,13 @@ func (li *Listener) accept() verdict {
 
 // rest stops accepting until the next tick.
 func (li *Listener) rest(err error) verdict {
-	li.loop.log.Warn("cannot accept", "listener", li.opts.Name, "err", err)
 	li.loop.mu.Lock()
+	already := li.resting // and yet a new connection woke it
 	li.resting = true
 	li.loop.mu.Unlock()
+	if !already {
+		li.loop.log.Warn("cannot accept", "listener", li.opts.Name, "err", err)
+	}
 	return done
 }
 
@@ -92,8 +95,21 @@ func (li *Listener) admit(fd int32, sa syscall.Sockaddr) {
 		unix.Close(int(fd))
 		return
 	}
+	if l.conns >= l.connMax {
+		li.refuse(fd)
+		return
+	}
 	l.enter(c)
 	l.push(c)
+}
+
+// refuse says what fits into an empty socket, and closes.
+func (li *Listener) refuse(fd int32) {
+	li.refused.Add(1)
+	if !li.opts.Implicit {
+		_, _ = syscall.Write(int(fd), li.opts.TooMany) // it is closed either way
+	}
+	unix.Close(int(fd))
 }
 
 // addrPortOf converts; unix addresses become the zero AddrPort.

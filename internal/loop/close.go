@@ -41,10 +41,15 @@ func (c *Conn) flushLast() verdict {
 
 // startLinger closes the connection, or only our half of it when the client
 // is still sending: closing a socket with unread input sends a reset, which
-// can destroy the last reply before the client has read it.
+// can destroy the last reply before the client has read it. One that was
+// refused has to be content with less: who connects again and again could
+// have all descriptors linger.
 func (c *Conn) startLinger() verdict {
 	unread := c.in.unread()
 	c.release()
+	if !c.counted && c.ln.loop.halfFull() {
+		return c.finish(nil)
+	}
 	if unread == 0 || c.hungUp {
 		if more, open := c.discard(); !more || !open {
 			return c.finish(nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,8 @@ type Loop struct {
 	ids       uint64  // of the last connection; guarded by mu
 	table     []*Conn // by descriptor; guarded by mu
 	listeners []*Listener
-	conns     int           // in table, without listeners; guarded by mu
+	conns     int // in table, without listeners; guarded by mu
+	connMax   int
 	empty     chan struct{} // closed when the last connection has gone; guarded by mu
 
 	stopping atomic.Bool // no new connections, those without work expire
@@ -43,12 +45,15 @@ type Loop struct {
 
 // New makes a Loop that serves what Listen gives it.
 func New(o Options) (*Loop, error) {
-	l := &Loop{log: o.Log, memoryMax: o.MemoryMax, shakingMax: o.HandshakesMax}
+	l := &Loop{log: o.Log, memoryMax: o.MemoryMax, shakingMax: o.HandshakesMax, connMax: o.ConnMax}
 	if l.log == nil {
 		l.log = slog.Default()
 	}
 	if l.memoryMax <= 0 {
 		l.memoryMax = 256 << 20
+	}
+	if l.connMax <= 0 {
+		l.connMax = connsThatFit()
 	}
 	if l.shakingMax <= 0 {
 		l.shakingMax = 256
@@ -70,6 +75,23 @@ func New(o Options) (*Loop, error) {
 	l.mu.Unlock()
 	go l.keepTime(o.Clock)
 	return l, nil
+}
+
+// connsThatFit is how many connections leave descriptors for files: mail that
+// was taken has to be delivered, and mailboxes opened, whoever else connects.
+func connsThatFit() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt32
+	}
+	return int(min(limit.Cur-min(limit.Cur/4, 512), math.MaxInt32))
+}
+
+// halfFull says whether half of all connections that there may be are open.
+func (l *Loop) halfFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conns > l.connMax/2
 }
 
 // enter gives c its number and its place in the table. mu is held.

@@ -40,6 +40,52 @@ func TestConnectionsOverALimitGetLastWords(t *testing.T) {
 	}
 }
 
+// TestRefusedConnectionsDoNotKeepOthersOut has clients over their limit that
+// send and never close, so that the loop would linger: they take no more than
+// half of what there is.
+func TestRefusedConnectionsDoNotKeepOthersOut(t *testing.T) {
+	const total = 20
+	srv := serveTestLoop(t, Options{ConnMax: total}, ListenOptions{})
+	greedy := srv.listen(t, ListenOptions{ConnPerAddrMax: 1, TooMany: []byte("421 too many\r\n")})
+	held := dialTo(t, greedy)
+	held.want("hello")
+	for range 3 * total {
+		c := dialTo(t, greedy)
+		c.Write([]byte("NOOP\r\n")) // it may be closed by now
+	}
+	until(t, func() bool { return greedy.Stats().Refused == 3*total })
+	until(t, func() bool { srv.mu.Lock(); defer srv.mu.Unlock(); return srv.conns <= total/2 })
+	for range total / 4 {
+		c := srv.dial(t)
+		c.want("hello")
+	}
+	held.send("one\r\n")
+	held.want("one")
+}
+
+func TestConnectionsOverTheTotalGetLastWords(t *testing.T) {
+	srv := serveTestLoop(t, Options{ConnMax: 2}, ListenOptions{TooMany: []byte("421 too many\r\n")})
+	a, b := srv.dial(t), srv.dial(t)
+	a.want("hello")
+	b.want("hello")
+	c := srv.dial(t)
+	c.want("421 too many")
+	c.wantEnd()
+	a.Close()
+	until(t, func() bool { return srv.ln.Stats().Open == 1 })
+	srv.dial(t).want("hello")
+}
+
+func TestConnectionsLeaveDescriptorsForFiles(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if n := connsThatFit(); n <= 0 || uint64(n) >= limit.Cur {
+		t.Errorf("%d connections with %d descriptors", n, limit.Cur)
+	}
+}
+
 func TestIPv6ClientsCountByTheirNetwork(t *testing.T) {
 	for addr, want := range map[string]string{
 		"192.0.2.1":           "192.0.2.1",

@@ -116,6 +116,10 @@ type Options struct {
 	// MemoryMax bounds the bytes of lent buffers of parked connections.
 	// 0: 256 MiB.
 	MemoryMax int64
+	// ConnMax bounds the open connections of all listeners, those included that
+	// were refused and are not closed yet. 0: what RLIMIT_NOFILE allows, less a
+	// quarter, or 512, for files.
+	ConnMax int
 	// HandshakesMax bounds the TLS handshakes that are under way; more wait
 	// for their turn. 0: 256.
 	HandshakesMax int
