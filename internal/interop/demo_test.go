@@ -73,6 +73,12 @@ func runDemo(t *testing.T, dir string, settings ...string) *demo {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runDemoOf(t, path, dir, settings...)
+}
+
+// runDemoOf is runDemo with a program that is to be barid in the end.
+func runDemoOf(t *testing.T, path, dir string, settings ...string) *demo {
+	t.Helper()
 	args := []string{"demo", "-dir", dir}
 	for _, door := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s"} {
 		args = append(args, "-o", door+".listen=127.0.0.1:0")

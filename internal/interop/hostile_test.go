@@ -42,11 +42,21 @@ func besiege(t *testing.T, settings ...string) *besieged {
 // that the demo makes.
 func besiegeIn(t *testing.T, dir string, settings ...string) *besieged {
 	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return besiegeOf(t, path, dir, settings...)
+}
+
+// besiegeOf is besiegeIn with a program that is to be barid in the end.
+func besiegeOf(t *testing.T, path, dir string, settings ...string) *besieged {
+	t.Helper()
 	all := []string{"smtp.errors-max=1000000", "smtp.commands-max=0"}
 	for _, door := range []string{"smtp", "submission", "lmtp", "pop3"} {
 		all = append(all, door+".connections-max=20000", door+".connections-per-address-max=10000")
 	}
-	s := &besieged{demo: runDemo(t, dir, append(all, settings...)...)}
+	s := &besieged{demo: runDemoOf(t, path, dir, append(all, settings...)...)}
 	t.Cleanup(func() {
 		s.stop(t)
 		if strings.Contains(s.log.String(), "panic") || strings.Contains(s.log.String(), "DATA RACE") {
