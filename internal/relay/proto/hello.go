@@ -50,7 +50,6 @@ func (c *Client) helloAnswered(out []byte) []byte {
 func (c *Client) heloAnswered(out []byte) []byte {
 	switch c.class() {
 	case 2:
-		c.offered = 0
 		return c.secureAndLogin(out)
 	case 3:
 		c.fail(c.senseless(wrongReply))
