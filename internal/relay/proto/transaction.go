@@ -93,8 +93,9 @@ type Outcome struct {
 	// Status is the enhanced status code that came with it, or its class
 	// with .0.0. (RFC 2034, RFC 3463)
 	Status smtp.Status
-	// Text is for people: one line of UTF-8 without control characters. It
-	// is valid until the transaction is Reset.
+	// Text is for people: one line of UTF-8 without control characters, at
+	// most smtp.ReplyTextMax octets of a server's. It is valid until the
+	// transaction is Reset or begun again.
 	Text []byte
 }
 
