@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Choice says which keys Print prints.
@@ -17,7 +18,8 @@ const (
 )
 
 // Print writes keys and values in the form of the file. What it writes for
-// All or Set, read again, gives the same configuration.
+// All or Set, read again, gives the same configuration; Defaults come with
+// what each key means.
 func (c *Config) Print(w io.Writer, choice Choice) error {
 	out := bufio.NewWriter(w)
 	for _, k := range c.table() {
@@ -26,6 +28,7 @@ func (c *Config) Print(w io.Writer, choice Choice) error {
 		}
 		text := quote(k.value.String())
 		if choice == Defaults {
+			comment(out, k.doc)
 			text = quote(k.def)
 			if k.derived != "" {
 				text = "# " + k.derived
@@ -38,6 +41,22 @@ func (c *Config) Print(w io.Writer, choice Choice) error {
 		fmt.Fprintln(out, line)
 	}
 	return out.Flush()
+}
+
+// comment writes what a key means above it, in lines of at most 78 octets.
+func comment(out *bufio.Writer, doc string) {
+	const width = 78
+	fmt.Fprint(out, "\n#")
+	column := 1
+	for word := range strings.FieldsSeq(strings.ReplaceAll(doc, "`", "")) {
+		if column+1+len(word) > width {
+			fmt.Fprint(out, "\n#")
+			column = 1
+		}
+		fmt.Fprint(out, " ", word)
+		column += 1 + len(word)
+	}
+	fmt.Fprintln(out)
 }
 
 // Changed names the keys whose values differ between two configurations.
