@@ -104,7 +104,7 @@ func (s *scene) launch(t *testing.T) {
 	surroundings := terminal{in: strings.NewReader(""), out: logged, err: logged, getenv: func(name string) string { return env[name] }, signals: signals}
 	go func() {
 		code := run(surroundings, "barid", []string{"serve", "-c", s.conf})
-		l.Close()
+		newNotifier(socket)(lastNotice) // behind all that the server has said
 		ended <- result{code: code, err: logged.String()}
 		close(ended)
 	}()
@@ -117,13 +117,17 @@ func (s *scene) launch(t *testing.T) {
 	})
 }
 
+// lastNotice is what a scene tells itself when its server has ended.
+const lastNotice = "END"
+
 // readNotices passes on what the service manager is told.
 func readNotices(l *net.UnixConn, notices chan<- string) {
+	defer l.Close()
 	defer close(notices)
 	buffer := make([]byte, 256)
 	for {
 		n, err := l.Read(buffer)
-		if err != nil {
+		if err != nil || string(buffer[:n]) == lastNotice {
 			return
 		}
 		notices <- string(buffer[:n])
