@@ -46,9 +46,10 @@ func (r *Resolver) ask(ctx context.Context, q question, spare bool) (*reply, *Er
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		return nil, &Error{Class: ErrTemporary, Detail: "too many questions on the network"}
+		return nil, &Error{Class: ErrTemporary, Detail: "given up"}
 	}
 	u := r.servers.get(r.o.Now())
+	start := time.Now()
 	last := &Error{Class: ErrTemporary, Detail: "there is no name server"}
 	order, healthy := u.order(r.o.Now())
 	if healthy == 0 && spare {
@@ -57,7 +58,7 @@ func (r *Resolver) ask(ctx context.Context, q question, spare bool) (*reply, *Er
 	for round := 0; round < u.attempts && len(order) > 0; round++ {
 		order = slices.DeleteFunc(order, func(s *server) bool { return s == nil })
 		for i, s := range order {
-			if ctx.Err() != nil {
+			if over(ctx) || time.Since(start) > flightMax {
 				return nil, last
 			}
 			x := exchange{r: r, s: s, q: q, useTCP: u.useTCP, timeout: u.timeout, patience: s.patience(round, u.timeout)}

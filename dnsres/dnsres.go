@@ -18,8 +18,8 @@
 // case it was asked in, and its source are right (RFC 5452), and is cached
 // only as the answer to that question: no record is believed for another
 // name. Answers are shared between askers and never change. Memory is bounded
-// by the options. A lookup that is cancelled leaves its question in flight
-// for the others, and for the cache.
+// by the options and by the number of askers. When an asker gives up, those
+// who wait for the same answer go on.
 //
 // Errors have four classes, which say what mail has to do: see ErrNotFound.
 package dnsres
@@ -32,7 +32,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -49,7 +48,7 @@ type Options struct {
 	StaleFor   time.Duration // how long an expired answer may still be used when all servers fail; 0: 1 day, < 0: never
 	Timeout    time.Duration // how long one server is waited for; 0: what ResolvConf says, or 5 seconds
 	Attempts   int           // how often each server is tried; 0: what ResolvConf says, or 2
-	QueriesMax int           // questions on the network at once, each with a socket; 0: 512. Eight times as many may wait
+	QueriesMax int           // questions on the network at once, each with a socket; 0: 512
 
 	Now    func() time.Time // nil: time.Now
 	Random io.Reader        // nil: crypto/rand.Reader; must be safe for concurrent use
@@ -69,7 +68,6 @@ type Resolver struct {
 	servers watched[upstream]
 	hosts   watched[hosts]
 	slots   chan struct{} // one for each question on the network
-	flying  atomic.Int64  // flights, those that wait for a slot among them
 	packets sync.Pool     // *packet
 	counts  counts
 }

@@ -65,7 +65,11 @@ func Temporary(err error) bool {
 
 // gaveUp is the error of an asker whose context ended.
 func gaveUp(ctx context.Context, q question) *Error {
-	return &Error{Name: q.text(), Type: q.Type, Class: ErrTemporary, Detail: context.Cause(ctx).Error(), cause: ctx.Err()}
+	cause := ctx.Err()
+	if cause == nil { // a moment early
+		cause = context.DeadlineExceeded
+	}
+	return &Error{Name: q.text(), Type: q.Type, Class: ErrTemporary, Detail: cause.Error(), cause: cause}
 }
 
 // damage is a reply that cannot be used.

@@ -132,7 +132,7 @@ func (x *exchange) attempt(ctx context.Context, ask func(context.Context, *packe
 	}
 	if err == nil || err == errOverTCP || err == errFolded {
 		x.s.replied(time.Since(start))
-	} else if errors.As(err, new(net.Error)) {
+	} else if errors.As(err, new(net.Error)) && !over(ctx) {
 		x.s.failed(sent, x.r.o.Now(), err)
 	}
 	if err != nil {
@@ -162,11 +162,11 @@ func (x *exchange) compose(p *packet) error {
 // overUDP sends the question from a socket of its own, which takes packets
 // from this server alone, and waits for the reply.
 func (x *exchange) overUDP(ctx context.Context, p *packet) (*reply, error) {
-	conn, err := x.connect(ctx, "udp", x.patience)
+	conn, done, err := x.connect(ctx, "udp", x.patience)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer done()
 	if _, err := conn.Write(p.query()); err != nil {
 		return nil, err
 	}
@@ -197,11 +197,11 @@ func (x *exchange) overUDP(ctx context.Context, p *packet) (*reply, error) {
 // its length before it (RFC 1035 4.2.2).
 func (x *exchange) overTCP(ctx context.Context, p *packet) (*reply, error) {
 	x.r.counts.streams.Add(1)
-	conn, err := x.connect(ctx, "tcp", x.timeout)
+	conn, done, err := x.connect(ctx, "tcp", x.timeout)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer done()
 	if _, err := conn.Write(p.buffer[:2+p.size]); err != nil {
 		return nil, err
 	}
@@ -228,21 +228,30 @@ func (x *exchange) overTCP(ctx context.Context, p *packet) (*reply, error) {
 	return a, err
 }
 
-// connect opens a connection that ends after the time given, or when the
-// flight must.
-func (x *exchange) connect(ctx context.Context, network string, patience time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := x.r.o.Dial(ctx, network, x.s.addr)
-	if err != nil {
-		return nil, err
+// connect opens a connection that is given up after the time given, or when
+// the asker gives up. done closes it.
+func (x *exchange) connect(ctx context.Context, network string, patience time.Duration) (conn net.Conn, done func(), err error) {
+	deadline := time.Now().Add(patience)
+	if asker, ok := ctx.Deadline(); ok && asker.Before(deadline) {
+		deadline = asker
 	}
-	deadline, _ := ctx.Deadline()
+	dialing, cancel := ctx, func() {}
+	if network == "tcp" { // UDP has nothing to wait for
+		dialing, cancel = context.WithDeadline(ctx, deadline)
+	}
+	conn, err = x.r.o.Dial(dialing, network, x.s.addr)
+	if cancel(); err != nil {
+		return nil, nil, err
+	}
 	if err := conn.SetDeadline(deadline); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return conn, nil
+	if ctx.Done() == nil {
+		return conn, func() { conn.Close() }, nil
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	return conn, func() { stop(); conn.Close() }, nil
 }
 
 // Bits of the third octet of a message.

@@ -5,15 +5,21 @@ import (
 	"time"
 )
 
-// flight is a question on its way. Whoever asks the same meanwhile waits for
-// its answer.
+// flight is a question on its way. Who asks first leads it, on his own
+// goroutine; who asks the same meanwhile waits for its answer. When the leader
+// gives up, the flight ends without one, and the first of the others to notice
+// leads the next.
 type flight struct {
-	done chan struct{} // closed when e is set
-	e    *entry
+	done  chan struct{} // closed when e is set, or will never be
+	e     *entry        // nil: given up
+	shard *shard
+	key   string
+	old   *entry // what the cache had; may be nil
 }
 
 const (
-	// flightMax bounds a flight: all servers, all rounds, all aliases.
+	// flightMax bounds a flight: no question is sent later than this after its
+	// start.
 	flightMax = time.Minute
 	// staleFor is how long an expired answer is used before the servers are
 	// asked again (RFC 8767 5: 30 seconds).
@@ -21,14 +27,11 @@ const (
 	// failureFor is how long a failure is the answer to those who ask the same
 	// (RFC 2308 7, RFC 9520 3.2: at least a second, at most five minutes).
 	failureFor = 5 * time.Second
-	// flightsPerQuery is how many flights there may be for each question that
-	// may be on the network; those above one wait for their turn.
-	flightsPerQuery = 8
 )
 
 // begin looks into the cache. When the answer is not there it gives the flight
-// that will bring it, and starts it if nobody else has.
-func (r *Resolver) begin(q question, now time.Time) (*entry, *flight) {
+// that will bring it; lead tells that the asker has to fly it.
+func (r *Resolver) begin(q question, now time.Time) (e *entry, f *flight, lead bool) {
 	var buffer [keySize]byte
 	key := q.appendKey(buffer[:0])
 	s := r.cache.shard(key)
@@ -37,62 +40,74 @@ func (r *Resolver) begin(q question, now time.Time) (*entry, *flight) {
 	old := s.get(key)
 	if old != nil && now.Before(old.expires) {
 		r.counts.hits.Add(1)
-		return old, nil
+		return old, nil, false
 	}
 	r.counts.misses.Add(1)
 	if f := s.flights[string(key)]; f != nil {
-		return nil, f
+		return nil, f, false
 	}
-	if r.flying.Add(1) > int64(flightsPerQuery*r.o.QueriesMax) {
-		r.flying.Add(-1)
-		return r.overloaded(q, old, now), nil
-	}
-	f := &flight{done: make(chan struct{})}
-	s.flights[string(key)] = f
-	go r.fly(s, f, string(key), old)
-	return nil, f
+	f = &flight{done: make(chan struct{}), shard: s, key: string(key), old: old}
+	s.flights[f.key] = f
+	return nil, f, true
 }
 
-// overloaded is the answer to one question too many: somebody has us ask for
-// names whose servers are slow.
-func (r *Resolver) overloaded(q question, old *entry, now time.Time) *entry {
-	if old.serves(now) {
-		r.counts.stale.Add(1)
-		return old.extended(now)
-	}
-	return &entry{err: &Error{Name: q.text(), Type: q.Type, Class: ErrTemporary, Detail: "too many questions at once"}}
-}
-
-// finish waits for a flight, or for the end of the asker's patience.
-func (r *Resolver) finish(ctx context.Context, q question, f *flight) (*entry, error) {
-	select {
-	case <-f.done:
-		return f.e, nil
-	case <-ctx.Done():
-		return nil, gaveUp(ctx, q)
+// await gives the answer of a flight. An error is about the context; what the
+// DNS says to the question is in the entry.
+func (r *Resolver) await(ctx context.Context, q question, f *flight, lead bool) (*entry, error) {
+	for {
+		if lead {
+			r.fly(ctx, f)
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, gaveUp(ctx, q)
+		}
+		if f.e != nil {
+			return f.e, nil
+		}
+		if over(ctx) {
+			return nil, gaveUp(ctx, q)
+		}
+		var e *entry
+		if e, f, lead = r.begin(q, r.o.Now()); e != nil {
+			return e, nil
+		}
 	}
 }
 
 // fly finds the answer to a question and gives it to the waiting and to the
-// cache. old is what the cache had, or nil.
-func (r *Resolver) fly(s *shard, f *flight, key string, old *entry) {
-	ctx, cancel := context.WithTimeout(context.Background(), flightMax)
-	defer cancel()
-	e := r.resolve(ctx, questionOf(key), old.serves(r.o.Now()))
+// cache.
+func (r *Resolver) fly(ctx context.Context, f *flight) {
+	e := r.resolve(ctx, questionOf(f.key), f.old.serves(r.o.Now()))
 	now := r.o.Now()
-	if e.failed() && old.serves(now) {
+	switch {
+	case e.failed() && over(ctx):
+		e = nil
+	case e.failed() && f.old.serves(now):
 		r.counts.stale.Add(1)
-		e = old.extended(now.Add(staleFor))
+		e = f.old.extended(now.Add(staleFor))
 	}
-	e.key = key
-	e.size = e.memory()
+	if e != nil {
+		e.key = f.key
+		e.size = e.memory()
+	}
+	s := f.shard
 	s.Lock()
-	delete(s.flights, key)
-	s.put(e, now)
+	delete(s.flights, f.key)
+	if e != nil {
+		s.put(e, now)
+	}
 	s.Unlock()
-	r.flying.Add(-1)
 	f.e = e
 	close(f.done)
+}
+
+// over reports whether a context has ended, or should have: its own timer may
+// be a moment later than that of a connection.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // failed reports that there was no answer, as opposed to a negative one.

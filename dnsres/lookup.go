@@ -3,6 +3,7 @@ package dnsres
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,33 +64,50 @@ func (r *Resolver) Addrs(ctx context.Context, name string, family Family) (Answe
 	if err != nil {
 		return Answer[netip.Addr]{}, notAName(name, wire.A, err)
 	}
-	q4, q6 := question{octets, wire.A}, question{octets, wire.AAAA}
-	now := r.o.Now()
-	e4, f4 := r.start(q4, now)
-	e6, f6 := r.start(q6, now) // both are on their way now
-	a4, err4 := answerOf[netip.Addr](r.end(ctx, q4, e4, f4))
-	a6, err6 := answerOf[netip.Addr](r.end(ctx, q6, e6, f6))
-	return merge(a6, err6, a4, err4)
+	return merge(r.both(ctx, question{octets, wire.AAAA}, question{octets, wire.A}))
+}
+
+// both asks two questions at once.
+func (r *Resolver) both(ctx context.Context, q, other question) (a, b result) {
+	e, f, lead := r.start(q, r.o.Now())
+	switch {
+	case e != nil:
+	case lead: // not known yet, and not on its way: have it fetched
+		fetched := make(chan result, 1)
+		own := question{slices.Clone(q.name), q.Type}
+		go func() { fetched <- resultOf(r.end(ctx, own, nil, f, true)) }()
+		b = resultOf(r.answer(ctx, other))
+		return <-fetched, b
+	}
+	b = resultOf(r.answer(ctx, other))
+	return resultOf(r.end(ctx, q, e, f, lead)), b
+}
+
+// result is the answer to one of two questions.
+type result struct {
+	Answer[netip.Addr]
+	err error
+}
+
+func resultOf(e *entry, err error) result {
+	a, err := answerOf[netip.Addr](e, err)
+	return result{a, err}
 }
 
 // merge makes one answer of the two families'.
-func merge(a6 Answer[netip.Addr], err6 error, a4 Answer[netip.Addr], err4 error) (Answer[netip.Addr], error) {
+func merge(v6, v4 result) (Answer[netip.Addr], error) {
 	switch {
-	case err6 != nil && (err4 == nil || Temporary(err4) || !Temporary(err6)):
-		return a4, err4
-	case err4 != nil:
-		return a6, err6
+	case v6.err != nil && (v4.err == nil || Temporary(v4.err) || !Temporary(v6.err)):
+		return v4.Answer, v4.err
+	case v4.err != nil:
+		return v6.Answer, v6.err
 	}
-	a := Answer[netip.Addr]{
-		Records:       append(append(make([]netip.Addr, 0, len(a6.Records)+len(a4.Records)), a6.Records...), a4.Records...),
-		Canonical:     a6.Canonical,
-		Expires:       a6.Expires,
-		Server:        a6.Server,
-		Authenticated: a6.Authenticated && a4.Authenticated,
-		Stale:         a6.Stale || a4.Stale,
-	}
-	if a4.Expires.Before(a.Expires) {
-		a.Expires = a4.Expires
+	a := v6.Answer
+	a.Records = slices.Concat(v6.Records, v4.Records)
+	a.Authenticated = v6.Authenticated && v4.Authenticated
+	a.Stale = v6.Stale || v4.Stale
+	if v4.Expires.Before(a.Expires) {
+		a.Expires = v4.Expires
 	}
 	return a, nil
 }
@@ -151,28 +169,28 @@ func notAName(name string, t wire.Type, err error) *Error {
 
 // answer finds the entry of a question.
 func (r *Resolver) answer(ctx context.Context, q question) (*entry, error) {
-	e, f := r.start(q, r.o.Now())
-	return r.end(ctx, q, e, f)
+	e, f, lead := r.start(q, r.o.Now())
+	return r.end(ctx, q, e, f, lead)
 }
 
 // start answers a question from what is known here, or gives the flight that
 // will bring the answer.
-func (r *Resolver) start(q question, now time.Time) (*entry, *flight) {
+func (r *Resolver) start(q question, now time.Time) (e *entry, f *flight, lead bool) {
 	if e := r.hosts.get(now).lookup(q); e != nil {
-		return e, nil
+		return e, nil, false
 	}
 	if e := special(q); e != nil {
-		return e, nil
+		return e, nil, false
 	}
 	return r.begin(q, now)
 }
 
-// end gives what start found, or waits for the flight.
-func (r *Resolver) end(ctx context.Context, q question, e *entry, f *flight) (*entry, error) {
+// end gives what start found, or what the flight brings.
+func (r *Resolver) end(ctx context.Context, q question, e *entry, f *flight, lead bool) (*entry, error) {
 	if e != nil {
 		return e, nil
 	}
-	return r.finish(ctx, q, f)
+	return r.await(ctx, q, f, lead)
 }
 
 // Canonical gives the canonical text of a name: lower case, no final dot, as

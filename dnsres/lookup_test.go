@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -243,26 +244,63 @@ func TestTextsAreWrittenAsInAZoneFile(t *testing.T) {
 	s.want(ErrNotFound, err)
 }
 
-func TestAnAskerWhoGivesUpLeavesTheQuestionToOthers(t *testing.T) {
-	asked, answer := make(chan bool), make(chan bool)
-	s := play(t, func(q *dnstest.Query) {
-		asked <- true
-		<-answer
-		q.Send(dnstest.ReplyTo(q).Answer(q.Name + " 60 A 192.0.2.1").Octets())
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	gone := make(chan error)
-	go func() {
-		_, err := s.Addrs(ctx, "example", V4)
-		gone <- err
-	}()
-	<-asked
-	cancel()
-	err := <-gone
-	s.want(ErrTemporary, err)
-	s.want(context.Canceled, err)
-	close(answer)
-	_, err = s.Addrs(t.Context(), "example", V4)
-	s.want(nil, err)
-	s.wantAsked(1)
+// TestAnAskerWhoGivesUpLeavesTheOthers: the one who leads gives up, and
+// another leads; the one who waits gives up, and nobody notices.
+func TestAnAskerWhoGivesUpLeavesTheOthers(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		asked, answer := make(chan bool, 2), make(chan bool)
+		s := play(t, func(q *dnstest.Query) {
+			asked <- true
+			<-answer
+			q.Send(address(q, good).Octets())
+		})
+		ask := func(ctx context.Context) chan error {
+			err := make(chan error)
+			joined := s.Stats().Misses
+			go func() {
+				_, e := s.Addrs(ctx, "example", V4)
+				err <- e
+			}()
+			for s.Stats().Misses == joined {
+				runtime.Gosched()
+			}
+			return err
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		gone, stays := ctx, t.Context()
+		if !first {
+			gone, stays = stays, gone
+		}
+		one := ask(gone)
+		<-asked
+		two := ask(stays)
+		if !first {
+			one, two = two, one
+		}
+		cancel()
+		err := <-one
+		s.want(ErrTemporary, err)
+		s.want(context.Canceled, err)
+		close(answer)
+		s.want(nil, <-two)
+		s.wantAsked(map[bool]int{true: 2, false: 1}[first])
+		if h := s.Servers()[0]; h.Failures != 0 {
+			t.Errorf("the server is blamed: %+v", h)
+		}
+	}
+}
+
+func TestAnAskersDeadlineIsKept(t *testing.T) {
+	for _, conf := range []string{"", "options use-vc\n"} {
+		s := play(t, func(q *dnstest.Query) {})
+		s.write("resolv.conf", conf)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		_, err := s.MX(ctx, "example")
+		cancel()
+		s.want(ErrTemporary, err)
+		s.want(context.DeadlineExceeded, err)
+		if h := s.Servers()[0]; h.Failures != 0 {
+			t.Errorf("the server is blamed: %+v", h)
+		}
+	}
 }
