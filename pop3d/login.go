@@ -1,7 +1,6 @@
 package pop3d
 
 import (
-	"crypto/tls"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -37,7 +36,7 @@ func (s *session) authenticate(c *loop.Conn, said proto.Credentials) (account au
 		return account, nil, err == nil, err
 	}
 	if said.First {
-		s.exchange, err = s.server.Auth.Start(said.Mechanism, clientOf(c))
+		s.exchange, err = s.server.Auth.Start(said.Mechanism, s.clientOf(c))
 		if err != nil {
 			return auth.Account{}, nil, false, err
 		}
@@ -106,28 +105,11 @@ func channelOf(c *loop.Conn) auth.Channel {
 }
 
 // clientOf describes the connection for a SASL exchange.
-func clientOf(c *loop.Conn) auth.Client {
+func (s *session) clientOf(c *loop.Conn) auth.Client {
 	client := auth.Client{Channel: auth.Channel{Remote: c.RemoteAddr().Addr()}}
 	if state := c.TLS(); state != nil {
 		client.TLS = true
-		client.Binding = func(kind string) []byte { return binding(state, kind) }
+		client.Binding = s.server.Certificates.Binder(state)
 	}
 	return client
-}
-
-// binding gives the channel binding data of a TLS connection (RFC 5929, RFC
-// 9266); nil for the types that it cannot give. An exporter that is refused
-// means TLS 1.2 without extended master secret, where it would bind nothing.
-func binding(state *tls.ConnectionState, kind string) []byte {
-	switch kind {
-	case "tls-exporter":
-		data, err := state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
-		if err != nil {
-			return nil
-		}
-		return data
-	case "tls-unique":
-		return state.TLSUnique
-	}
-	return nil
 }

@@ -32,6 +32,7 @@ import (
 
 	"barid/auth"
 	"barid/internal/loop"
+	"barid/internal/tlsconf"
 	"barid/maildir"
 	"barid/pop3d/proto"
 )
@@ -64,6 +65,9 @@ type Options struct {
 	Implementation string
 	// Auth knows the accounts, and where passwords may be sent in the clear.
 	Auth *auth.Auth
+	// Certificates are those of the listeners, for channel binding; nil
+	// without TLS.
+	Certificates *tlsconf.Store
 	// Mailbox gives the mailbox of an account. It touches no file.
 	Mailbox func(auth.Account) maildir.Mailbox
 	// STLS offers STLS on connections that are not encrypted: their listener

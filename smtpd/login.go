@@ -1,14 +1,12 @@
 package smtpd
 
 import (
-	"crypto/tls"
 	"errors"
 	"strings"
 
 	"barid/auth"
 	"barid/internal/loop"
 	"barid/internal/smtp"
-	"barid/internal/tlsconf"
 	"barid/smtpd/proto"
 )
 
@@ -95,25 +93,9 @@ func (s *session) authClient(c *loop.Conn) auth.Client {
 	client := auth.Client{Channel: auth.Channel{Remote: c.RemoteAddr().Addr()}}
 	if state := c.TLS(); state != nil {
 		client.TLS = true
-		client.Binding = func(kind string) []byte { return s.server.binding(kind, state) }
+		client.Binding = s.server.Certificates.Binder(state)
 	}
 	return client
-}
-
-// binding gives the channel binding data of a TLS connection; nil for a kind
-// that it has not.
-func (s *server) binding(kind string, state *tls.ConnectionState) []byte {
-	var data []byte
-	var err error
-	if s.Certificates != nil {
-		data, err = tlsconf.Binding(kind, state, s.Certificates.Leaf(state))
-	} else {
-		data, err = tlsconf.Binding(kind, state, nil)
-	}
-	if err != nil {
-		return nil
-	}
-	return data
 }
 
 // refuseLogin refuses an exchange that failed. The engine is told at once, so

@@ -103,7 +103,7 @@ func (s *server) quota(w *whoIsWho) *smtpd.Quota {
 func (s *server) pop3Door(w *whoIsWho) newSession {
 	p := w.cfg.POP3
 	return pop3d.New(pop3d.Options{
-		Hostname: w.cfg.Hostname, Implementation: "barid", Auth: w.auth, STLS: s.certs != nil,
+		Hostname: w.cfg.Hostname, Implementation: "barid", Auth: w.auth, STLS: s.certs != nil, Certificates: s.certs,
 		Mailbox:    func(a auth.Account) maildir.Mailbox { return w.mailboxOrNone(s.store, a) },
 		RawHeaders: true, // docs/decisions/0005-pop3-headers-as-they-came.md
 		ExpireDays: p.ExpireDays, LoginDelay: p.LoginDelay, MarkSeen: p.MarkSeen, Log: s.logger,

@@ -50,6 +50,23 @@ func Binding(kind string, cs *tls.ConnectionState, leaf *x509.Certificate) ([]by
 	return nil, fmt.Errorf("%s: %w", kind, ErrNoBinding)
 }
 
+// Binder gives the channel bindings of a connection as package auth asks for
+// them: by kind, nil for one that the connection does not have. A nil Store
+// knows no certificates.
+func (s *Store) Binder(cs *tls.ConnectionState) func(kind string) []byte {
+	return func(kind string) []byte {
+		var leaf *x509.Certificate
+		if s != nil {
+			leaf = s.Leaf(cs)
+		}
+		data, err := Binding(kind, cs, leaf)
+		if err != nil {
+			return nil
+		}
+		return data
+	}
+}
+
 // exporter is RFC 9266 section 2.
 func exporter(cs *tls.ConnectionState) ([]byte, error) {
 	b, err := cs.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
