@@ -176,8 +176,8 @@ func (k *checker) openDoors() {
 
 func (k *checker) sizes() {
 	c := k.c
-	if c.Spool.SpillSize > c.Spool.SegmentSize/4 {
-		k.wrong("spool.spill-size", "%s is more than a quarter of spool.segment-size, %s", formatSize(c.Spool.SpillSize), formatSize(c.Spool.SegmentSize))
+	if c.Spool.SpillSize > c.Spool.SegmentSize/8 {
+		k.wrong("spool.spill-size", "%s is more than an eighth of spool.segment-size, %s", formatSize(c.Spool.SpillSize), formatSize(c.Spool.SegmentSize))
 	}
 	if len(c.Queue.Retry) == 0 {
 		k.wrong("queue.retry", "there must be at least one wait")

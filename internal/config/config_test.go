@@ -227,7 +227,7 @@ func TestCheckFindsWhatDoesNotGoTogether(t *testing.T) {
 		{"", "pop3.listen: nobody can log in without TLS while auth.cleartext is never: set tls.cert and tls.key"},
 		{"lmtp.listen = :24\n", "barid.conf:1: lmtp.listen: :24 may be reached by strangers, and LMTP asks nobody for a password"},
 		{"auth.cleartext = always\n", "barid.conf:1: auth.cleartext: passwords can be read by everyone on the way: set tls.cert, and loopback or never here"},
-		{"spool.spill-size = 1G\n", "barid.conf:1: spool.spill-size: 1G is more than a quarter of spool.segment-size, 16M"},
+		{"spool.spill-size = 1G\n", "barid.conf:1: spool.spill-size: 1G is more than an eighth of spool.segment-size, 16M"},
 		{"queue.retry = 0\n", "barid.conf:1: queue.retry: a wait of 0 would never let the server rest"},
 		{"queue.retry =\n", "barid.conf:1: queue.retry: there must be at least one wait"},
 		{"queue.retry = 1w\n", "barid.conf:1: queue.retry: 1w is beyond queue.lifetime, 5d"},
