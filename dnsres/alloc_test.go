@@ -5,6 +5,8 @@ package dnsres
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -95,6 +97,21 @@ func BenchmarkHitParallel(b *testing.B) {
 			}
 		}
 	})
+}
+
+func BenchmarkHosts(b *testing.B) {
+	name := filepath.Join(b.TempDir(), "hosts")
+	if err := os.WriteFile(name, []byte("192.0.2.1 mx1.example.org\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	r := New(Options{Hosts: name, ResolvConf: name})
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Addrs(ctx, "mx1.example.org", V4); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // BenchmarkQuestion asks a server on loopback, the server's own work and

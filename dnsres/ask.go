@@ -37,11 +37,11 @@ func (u *upstream) order(now time.Time) (order []*server, healthy int) {
 	return append(order, last...), len(order)
 }
 
-// ask asks the servers in turn, in rounds, until one has an answer. A server
-// that says that it has none is not asked again; one that says nothing is, in
-// the next round. With a spare answer at hand it is not worth while to wait for
-// servers that do not answer anybody.
-func (r *Resolver) ask(ctx context.Context, q question, spare bool) (*reply, *Error) {
+// ask asks the servers about the end of a chain: in turn, in rounds, until one
+// has an answer. A server that says that it has none is not asked again; one
+// that says nothing is, in the next round. With a spare answer at hand it is
+// not worth while to wait for servers that do not answer anybody.
+func (r *Resolver) ask(ctx context.Context, c *chain) (*reply, *Error) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
@@ -49,19 +49,18 @@ func (r *Resolver) ask(ctx context.Context, q question, spare bool) (*reply, *Er
 		return nil, &Error{Class: ErrTemporary, Detail: "given up"}
 	}
 	u := r.servers.get(r.o.Now())
-	start := time.Now()
 	last := &Error{Class: ErrTemporary, Detail: "there is no name server"}
 	order, healthy := u.order(r.o.Now())
-	if healthy == 0 && spare {
+	if healthy == 0 && c.spare {
 		return nil, &Error{Class: ErrTemporary, Detail: "no name server answers at present"}
 	}
 	for round := 0; round < u.attempts && len(order) > 0; round++ {
 		order = slices.DeleteFunc(order, func(s *server) bool { return s == nil })
 		for i, s := range order {
-			if over(ctx) || time.Since(start) > flightMax {
+			if over(ctx) || time.Now().After(c.until) {
 				return nil, last
 			}
-			x := exchange{r: r, s: s, q: q, useTCP: u.useTCP, timeout: u.timeout, patience: s.patience(round, u.timeout)}
+			x := exchange{r: r, s: s, q: c.at, useTCP: u.useTCP, timeout: u.timeout, patience: s.patience(round, u.timeout)}
 			reply, err := x.run(ctx)
 			if err == nil {
 				return reply, nil

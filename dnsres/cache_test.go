@@ -192,6 +192,28 @@ func TestNobodyWaitsForDeadServersWithASpareAnswer(t *testing.T) {
 	}
 }
 
+func TestAnExpiredAnswerIsBetterThanNoneInTime(t *testing.T) {
+	s := play(t, dnstest.Zone(zone))
+	_, err := s.MX(t.Context(), "example.org")
+	s.want(nil, err)
+	s.server.Handle(func(q *dnstest.Query) {})
+	s.clock.pass(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	a, err := s.MX(ctx, "example.org")
+	s.want(nil, err)
+	if !a.Stale {
+		t.Errorf("%+v", a)
+	}
+	// He alone was in a hurry: the next one asks.
+	s.server.Handle(dnstest.Zone(zone))
+	a, err = s.MX(t.Context(), "example.org")
+	s.want(nil, err)
+	if a.Stale {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestStaleAnswersCanBeForbidden(t *testing.T) {
 	s := play(t, dnstest.Zone(zone), func(o *Options) { o.StaleFor = -1 })
 	s.MX(t.Context(), "example.org")

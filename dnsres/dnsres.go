@@ -11,7 +11,7 @@
 //	somebody asks the same already?     wait for his answer                  flight.go
 //	servers in turn, in rounds          health decides who comes last        ask.go server.go
 //	one question to one server          UDP, then TCP; forgeries passed over exchange.go dial.go
-//	aliases followed, records copied    CNAME chains have a limit            entry.go
+//	aliases followed, records copied    CNAME chains have a limit            resolve.go entry.go
 //	all servers failed                  an expired answer, marked as such    flight.go
 //
 // Invariants. An answer is used only when its id, its question in the very

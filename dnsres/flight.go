@@ -61,19 +61,40 @@ func (r *Resolver) await(ctx context.Context, q question, f *flight, lead bool) 
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, gaveUp(ctx, q)
 		}
-		if f.e != nil {
-			return f.e, nil
+		if e := f.answer(); e != nil {
+			return e, nil
 		}
 		if over(ctx) {
-			return nil, gaveUp(ctx, q)
+			return r.late(ctx, q, f)
 		}
 		var e *entry
 		if e, f, lead = r.begin(q, r.o.Now()); e != nil {
 			return e, nil
 		}
 	}
+}
+
+// answer is what a flight has brought; nil while it is on its way, and when it
+// was given up.
+func (f *flight) answer() *entry {
+	select {
+	case <-f.done:
+		return f.e
+	default:
+		return nil
+	}
+}
+
+// late is what an asker gets whose time is over: an expired answer is better
+// than none.
+func (r *Resolver) late(ctx context.Context, q question, f *flight) (*entry, error) {
+	now := r.o.Now()
+	if !f.old.serves(now) {
+		return nil, gaveUp(ctx, q)
+	}
+	r.counts.stale.Add(1)
+	return f.old.extended(now), nil
 }
 
 // fly finds the answer to a question and gives it to the waiting and to the

@@ -19,6 +19,8 @@ type chain struct {
 	ttl   time.Duration // least of the links' and the records'
 	// verified: every message that was used had been authenticated.
 	verified bool
+	spare    bool      // an expired answer is at hand
+	until    time.Time // no question is sent later
 }
 
 // resolve asks the servers until the answer is complete. Most servers send a
@@ -28,9 +30,9 @@ type chain struct {
 //
 // spare tells that an expired answer is at hand.
 func (r *Resolver) resolve(ctx context.Context, q question, spare bool) *entry {
-	c := chain{asked: q, at: q, ttl: ttlMax, verified: true}
+	c := chain{asked: q, at: q, ttl: ttlMax, verified: true, spare: spare, until: time.Now().Add(flightMax)}
 	for {
-		reply, err := r.ask(ctx, c.at, spare)
+		reply, err := r.ask(ctx, &c)
 		if err != nil {
 			return c.failure(r.o.Now(), err)
 		}
