@@ -33,7 +33,7 @@ endif
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./... && $(GO) vet -tags interop ./internal/interop && $(GO) vet -tags poison ./...
+	$(GO) vet ./... && $(GO) vet -tags interop ./internal/interop ./dnsres && $(GO) vet -tags poison ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
 	$(GO) test ./internal/tidy
@@ -45,7 +45,7 @@ check:
 	else echo "govulncheck: the vulnerability database is not reachable from here; not checked"; fi
 
 interop:
-	$(GO) test -count=1 -timeout 20m -tags interop ./internal/interop
+	$(GO) test -count=1 -timeout 20m -tags interop ./internal/interop ./dnsres
 
 bench:
 	$(GO) test -run xxx -bench . -benchmem ./...
