@@ -72,7 +72,6 @@ func TestPlainTextAfterSTARTTLSIsNotExecuted(t *testing.T) {
 func TestWhatWasSaidInTheClearIsForgotten(t *testing.T) {
 	s := besiege(t)
 	c := s.attacker(t, "smtp")
-	defer c.Close()
 	c.hello(t, "smtp")
 	c.want(t, "250", "MAIL FROM:<a@b.test>\r\n")
 	c.want(t, "503", "STARTTLS\r\n")
@@ -84,11 +83,12 @@ func TestWhatWasSaidInTheClearIsForgotten(t *testing.T) {
 	c.want(t, "250", "MAIL FROM:<a@b.test>\r\n")
 
 	p := s.attacker(t, "pop3")
-	defer p.Close()
 	p.hello(t, "pop3")
 	p.want(t, "+OK", "USER "+alice+"\r\n")
 	p.want(t, "+OK", "STLS\r\n")
 	p = overTLS(p)
 	p.want(t, "-ERR", "PASS wonderland\r\n")
+	c.Close()
+	p.Close()
 	s.relieve(t, 64*mega)
 }
