@@ -197,7 +197,14 @@ func (l *Loop) nextReady(w *worker) *Conn {
 		}
 		l.running--
 		switch {
-		case l.closed || w.surplus:
+		case l.closed:
+			return nil
+		case w.surplus:
+			// It was counted as running until now: work that came
+			// meanwhile was left to it, and it does not take any.
+			if l.head != nil {
+				l.callWorker()
+			}
 			return nil
 		case l.head != nil && l.running < l.runningMax:
 			l.running++
