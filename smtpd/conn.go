@@ -79,6 +79,7 @@ func (s *session) Step(c *loop.Conn, in []byte) (int, loop.Wait) {
 	}
 	c.SetBusy(s.engine.InTransaction())
 	s.reclaim()
+	c.SetHeld(s.held())
 	return used, wait
 }
 
@@ -171,6 +172,14 @@ func (s *session) reclaim() {
 	if s.t != nil && s.engine.Reclaim() != nil {
 		s.putBack()
 	}
+}
+
+// held is how many octets are lent, about.
+func (s *session) held() int {
+	if s.t == nil {
+		return 0
+	}
+	return s.t.memory()
 }
 
 // release takes the memory back whatever the engine says, which begins anew

@@ -44,6 +44,19 @@ const (
 	recipientsKept = 256
 )
 
+// targetOctets is about what a target takes in the envelope.
+const targetOctets = 192
+
+// memory is about how many octets are in use. What is kept from earlier uses
+// does not count, for it is little, see trim.
+func (t *transaction) memory() int {
+	n := t.engine.Memory() + proto.GrownOctets*len(t.names) + targetOctets*len(t.envelope.Recipients)
+	if t.writer != nil {
+		n += t.writer.Buffered()
+	}
+	return n
+}
+
 // trim lets go of memory that was needed only once.
 func (t *transaction) trim() {
 	if cap(t.names) > namesKept {

@@ -76,6 +76,9 @@ func (w *Writer) AvailableBuffer(n int) []byte {
 	return b[len(b):len(b):cap(b)]
 }
 
+// Buffered is how many octets of the body are in memory.
+func (w *Writer) Buffered() int { return len(w.record.body) }
+
 // Write adds to the body. An error makes Commit fail with the same.
 func (w *Writer) Write(p []byte) (int, error) {
 	if !w.open {

@@ -95,6 +95,7 @@ func (c *Conn) closeSession(why error) {
 	}
 	c.session = nil
 	defer func() {
+		c.SetHeld(0)
 		if p := recover(); p != nil {
 			c.ln.loop.log.Error("session panicked in Close", "listener", c.ln.opts.Name,
 				"remote", c.remote, "panic", p, "stack", string(debug.Stack()))

@@ -52,6 +52,8 @@ type Conn struct {
 // rare holds what few connections need.
 type rare struct {
 	local netip.AddrPort // from a PROXY header
+	held  int            // see SetHeld
+	asked bool           // to give that back
 }
 
 // Credentials are those of the process at the other end of a unix socket.

@@ -38,6 +38,7 @@ type Loop struct {
 	shakingMax int
 	waiting    []*Conn     // for a handshake goroutine; guarded by mu
 	crowded    atomic.Bool // there were some at the last tick
+	askedBack  bool        // since the last tick; guarded by mu
 
 	reserveMu sync.Mutex
 	reserve   int // a descriptor for the moment when there are no more
@@ -187,6 +188,7 @@ func (l *Loop) onTick(now instant) {
 		}
 	}
 	l.hurryHandshakes()
+	l.askedBack = false
 	l.shrink()
 	if l.relieve() {
 		l.log.Warn("a session runs for more than a second without Conn.Blocking")

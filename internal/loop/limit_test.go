@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,44 @@ func TestOverTheMemoryLimitBegunLinesExpire(t *testing.T) {
 	c.send("half a line")
 	c.want("expired overload")
 	c.wantEnd()
+}
+
+// TestOverTheMemoryLimitThoseWhoHoldMuchExpire has sessions hold what their
+// clients say, in KiB.
+func TestOverTheMemoryLimitThoseWhoHoldMuchExpire(t *testing.T) {
+	hold := func(c *Conn, line string) Wait {
+		n, err := strconv.Atoi(line)
+		if err != nil {
+			t.Error(err)
+		}
+		c.SetHeld(n << 10)
+		say(c, "held "+line+"\r\n")
+		return WaitInput
+	}
+	srv := serveTestLoop(t, Options{MemoryMax: 200 << 10}, ListenOptions{New: func(*Conn) Session { return &scripted{line: hold} }})
+	holder := func(kib string) *client {
+		c := srv.dial(t)
+		c.want("hello")
+		c.send(kib + "\r\n")
+		c.want("held " + kib)
+		return c
+	}
+	oldest, little := holder("150"), holder("16")
+	srv.tick(2 * time.Second)
+	next := holder("80") // 230 are too many
+	oldest.want("expired overload")
+	oldest.wantEnd()
+	next.send("150\r\n")
+	next.want("held 150")
+	srv.tick(4 * time.Second)
+	greedy := holder("150") // 300 are far too many
+	greedy.want("expired overload")
+	greedy.wantEnd()
+	little.send("1\r\n")
+	little.want("held 1")
+	next.send("1\r\n")
+	next.want("held 1")
+	until(t, func() bool { return srv.ln.Stats().Open == 2 && srv.memory.lent.Load() == 0 })
 }
 
 func TestOverTheMemoryLimitClientsThatDoNotReadAreClosed(t *testing.T) {

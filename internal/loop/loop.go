@@ -113,7 +113,8 @@ type Options struct {
 	// WorkersMax bounds the worker goroutines including the blocked ones.
 	// When all are blocked, nothing else runs. 0: 1024.
 	WorkersMax int
-	// MemoryMax bounds the bytes of lent buffers of parked connections.
+	// MemoryMax bounds the bytes of lent buffers of parked connections, and of
+	// what their Sessions hold (Conn.SetHeld).
 	// 0: 256 MiB.
 	MemoryMax int64
 	// ConnMax bounds the open connections of all listeners, those included that

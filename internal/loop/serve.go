@@ -171,6 +171,8 @@ func (c *Conn) expired() (Reason, bool) {
 		return Shutdown, true
 	case c.wait == WaitInput && c.in.unread() > 0 && l.overBudget():
 		return Overload, true
+	case c.wait == WaitInput && c.holdsTooMuch():
+		return Overload, true
 	}
 	return 0, false
 }

@@ -202,6 +202,26 @@ func TestRefusedRecipientsCostNoMemory(t *testing.T) {
 	}
 }
 
+// What a door believes of the memory must not be less than what clients can
+// have it hold.
+func TestMemoryOfATransactionIsKnown(t *testing.T) {
+	s := newSession(Options{})
+	drive(s, "EHLO x\r\nMAIL FROM:<a@b.example>\r\n")
+	if n := s.Transaction().Memory(); n > 200 {
+		t.Errorf("a begun transaction takes %d octets", n)
+	}
+	for range 1000 {
+		drive(s, "RCPT TO:<"+strings.Repeat("r", 60)+"@b.example> ORCPT=rfc822;"+strings.Repeat("o", 400)+"\r\n")
+	}
+	if n := s.Transaction().Memory(); n < 1000*(60+400) || n > 4<<20 {
+		t.Errorf("with a thousand recipients it takes %d octets", n)
+	}
+	drive(s, "RSET\r\n")
+	if n := s.Transaction().Memory(); n != 0 {
+		t.Errorf("with none it takes %d octets", n)
+	}
+}
+
 func TestEnvelopeStaysValidWhileItGrows(t *testing.T) {
 	s := newSession(Options{})
 	in := "EHLO x\r\nMAIL FROM:<sender@b.example> SIZE=123 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb\r\n"

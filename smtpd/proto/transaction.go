@@ -85,6 +85,18 @@ func (t *Transaction) trim() {
 	}
 }
 
+// GrownOctets is how many octets of memory there are, about, for one in a slice
+// that grew by append while what it was before stayed in use.
+const GrownOctets = 3
+
+// recipientOctets is about what a Recipient takes.
+const recipientOctets = 128
+
+// Memory is about how many octets the transaction takes.
+func (t *Transaction) Memory() int {
+	return GrownOctets*len(t.arena) + recipientOctets*len(t.Recipients)
+}
+
 // keep copies p into the arena.
 func (t *Transaction) keep(p []byte) []byte {
 	start := len(t.arena)
