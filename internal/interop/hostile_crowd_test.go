@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -92,6 +93,7 @@ func TestLargestMessagesFromManyCostLittleMemory(t *testing.T) {
 			t.Errorf("message %d changed on its way: %d octets", i+1, len(got))
 		}
 	}
+	c.want(t, "+OK", "QUIT\r\n")
 	s.relieve(t, 48*mega)
 }
 
@@ -174,4 +176,45 @@ func sendLarge(t *testing.T, s *besieged) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestOpenTransactionsAreBounded holds transactions open that are as large as
+// they may be, with a thousand recipients or with most of a message, and goes
+// no further. Those that hold much are ended when memory gets short, and
+// the neighbour's transactions, which hold little, are not.
+func TestOpenTransactionsAreBounded(t *testing.T) {
+	s := besiege(t, "memory.limit=64M")
+	var envelope strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&envelope, "RCPT TO:<alice+%056d@example.test> ORCPT=rfc822;%s\r\n", i, strings.Repeat("x", 400))
+	}
+	const clients = 200
+	callers := make([]*caller, clients)
+	var ended atomic.Int64
+	atOnce(clients, 10, func(i int) {
+		c := s.attacker(t, "smtp")
+		callers[i] = c
+		c.hello(t, "smtp")
+		c.want(t, "250", "MAIL FROM:<a@b.test>\r\n")
+		count := 1000
+		if i%2 == 0 {
+			io.WriteString(c, envelope.String()) // and perhaps it is closed
+		} else {
+			c.want(t, "250", "RCPT TO:<"+alice+">\r\n")
+			c.want(t, "354", "DATA\r\n")
+			io.WriteString(c, body(120_000))
+			count = 0
+		}
+		for range count {
+			if said, err := c.reply(); err != nil || strings.HasPrefix(said, "421") {
+				ended.Add(1)
+				return
+			}
+		}
+	})
+	t.Logf("%d of %d were ended at once", ended.Load(), clients)
+	for _, c := range callers {
+		c.reset()
+	}
+	s.relieve(t, 128*mega)
 }
