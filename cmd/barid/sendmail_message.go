@@ -25,8 +25,8 @@ type draft struct {
 // carry it otherwise and programs that draw progress bars are run by cron.
 func readDraft(r io.Reader, dotIsText bool, sizeMax int64) (draft, error) {
 	var text []byte
-	for lines := bufio.NewReader(r); ; {
-		line, err := lines.ReadSlice('\n')
+	for in := bufio.NewReader(r); ; {
+		line, err := in.ReadSlice('\n')
 		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 			return draft{}, exitWith(exitIOErr, "reading the message: %w", err)
 		}
@@ -43,21 +43,26 @@ func readDraft(r io.Reader, dotIsText bool, sizeMax int64) (draft, error) {
 			text, ended = text[:start], true
 		}
 		if ended {
-			return splitDraft(normalize(text)), nil
+			return splitDraft(endLines(text)).withoutCR(), nil
 		}
 	}
 }
 
-// normalize gives every line an LF at its end.
-func normalize(text []byte) []byte {
-	if bytes.IndexByte(text, '\r') >= 0 {
-		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-		text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
-	}
+// endLines gives every line an LF at its end, in place of CRLF too.
+func endLines(text []byte) []byte {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(text, '\n')
 	}
 	return text
+}
+
+// withoutCR takes out each CR that stands alone: it cannot be sent. In the
+// body it becomes a line end, as whoever drew a progress bar meant it; in the
+// header a space, so that no program that lets people fill in a field, and
+// keeps LF out of it, can be made to write another field.
+func (d draft) withoutCR() draft {
+	return draft{bytes.ReplaceAll(d.header, []byte("\r"), []byte(" ")), bytes.ReplaceAll(d.body, []byte("\r"), []byte("\n"))}
 }
 
 // splitDraft finds the end of the header. Text that does not begin with a

@@ -114,6 +114,7 @@ func TestDraftIsReadAndCompleted(t *testing.T) {
 		{"From me Mon Jan  1 00:00:00 2026\nSubject: x\n\ny\n", false, "Subject: x\n", "y\n"},
 		{"Subject: x\n folded\n\n\ny\n", false, "Subject: x\n folded\n", "\ny\n"},
 		{"\n50%\r100%\r\ndone", false, "", "50%\n100%\ndone\n"},
+		{"To: alice\rBcc: mallory\n\ny\n", false, "To: alice Bcc: mallory\n", "y\n"},
 		{"", false, "", ""},
 		{strings.Repeat("x", 10000) + "\n.\ny\n", false, "", strings.Repeat("x", 10000) + "\n"},
 	} {
