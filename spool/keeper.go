@@ -47,6 +47,7 @@ func (s *Spool) keep() error {
 	if err := s.commits.reopen(); err != nil {
 		return err
 	}
+	s.dropOrphans()
 	s.removeGarbage()
 	if err := s.freeSegments(); err != nil {
 		return err
@@ -123,6 +124,43 @@ func (l *commitLog) writeFirst(more []*record) error {
 	}
 	l.buffers = append(l.buffers[:0], l.open)
 	return l.flush(end)
+}
+
+// orphan keeps the body of a message that the log refused. Its record may be
+// on the disk all the same, until the log has been reopened and says that it
+// does not count; found by a start before that, it must not lack its body.
+func (s *Spool) orphan(w *Writer) {
+	if w.spill == nil {
+		return
+	}
+	s.mu.Lock()
+	s.orphans = append(s.orphans, w.id)
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// dropOrphans makes garbage of the orphans once the log is in order.
+func (s *Spool) dropOrphans() {
+	s.mu.Lock()
+	orphans := s.orphans
+	s.orphans = nil
+	s.mu.Unlock()
+	inOrder := s.commits.inOrder()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inOrder {
+		s.garbage = append(s.garbage, orphans...)
+	} else {
+		s.orphans = append(s.orphans, orphans...)
+	}
+}
+
+// inOrder reports whether the log takes records. A batch that was refused
+// before this is called lies behind an end that is durable.
+func (l *commitLog) inOrder() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refuse == nil
 }
 
 // removeGarbage removes the bodies of messages that are gone.

@@ -88,6 +88,7 @@ type Spool struct {
 	base        uint64 // no segment number of the log is below
 	outbox      outbox
 	garbage     []ID       // bodies to be removed
+	orphans     []ID       // messages refused by the log, whose bodies stay until it is in order
 	moved       *sync.Cond // a message has ended moving
 
 	idleLog *sync.Cond // of commits.mu: nobody leads

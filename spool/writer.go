@@ -21,6 +21,7 @@ type Writer struct {
 	size   int64 // of the body so far
 	agents []uint8
 	err    error // of an earlier Write
+	queued bool  // the record has been given to the log
 
 	spill    vfs.File // not nil: the body goes there, record.body is its buffer
 	spillCRC uint32
@@ -127,7 +128,11 @@ func (w *Writer) Commit(e *Envelope) error {
 	}
 	err := w.commit(e)
 	w.open = false
-	if err != nil {
+	switch {
+	case err == nil:
+	case w.queued:
+		w.spool.orphan(w)
+	default:
 		w.dropSpill()
 	}
 	w.reset()
@@ -147,6 +152,7 @@ func (w *Writer) commit(e *Envelope) error {
 	if err := w.encode(e); err != nil {
 		return err
 	}
+	w.queued = true
 	return w.spool.commits.commit(&w.record)
 }
 
@@ -223,7 +229,7 @@ func (w *Writer) reset() {
 	if w.spill != nil {
 		w.spill.Close()
 	}
-	w.spill, w.spillCRC, w.size, w.err = nil, 0, 0, nil
+	w.spill, w.spillCRC, w.size, w.err, w.queued = nil, 0, 0, nil, false
 	w.record.body = w.record.body[:0]
 	if cap(w.record.head) > 64<<10 {
 		w.record.head = nil
