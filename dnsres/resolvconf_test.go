@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barid/dnsres/dnstest"
+	"barid/internal/watch"
 )
 
 // TestResolvConfReadsAsTheLibraryReadsIt parses each
@@ -59,34 +60,34 @@ func TestResolvConfIsReread(t *testing.T) {
 	want("127.0.0.1:53") // there is no file
 	s.write("resolv.conf", "nameserver 192.0.2.1\nnameserver 192.0.2.2\n")
 	want("127.0.0.1:53") // not looked at yet
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	want("192.0.2.1:53", "192.0.2.2:53")
 	s.servers.current.Load().servers[1].replied(time.Second)
 	s.write("resolv.conf", "nameserver 192.0.2.2\nnameserver 2001:db8::1\n")
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	want("192.0.2.2:53", "[2001:db8::1]:53")
 	if s.Servers()[0].RTT != time.Second {
 		t.Error("what was known of a server that stays is forgotten")
 	}
 	s.write("resolv.conf", "nameserver 192.0.2.2\noptions trust-ad\n")
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	if got := s.Servers(); len(got) != 1 || !got[0].Trusted {
 		t.Errorf("%+v", got)
 	}
 	if err := os.Remove(filepath.Join(s.dir, "resolv.conf")); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	want("127.0.0.1:53")
 	// What cannot be read changes nothing.
 	s.write("resolv.conf", "nameserver 192.0.2.9\n")
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	want("192.0.2.9:53")
 	os.Remove(filepath.Join(s.dir, "resolv.conf"))
 	if err := os.Mkdir(filepath.Join(s.dir, "resolv.conf"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	want("192.0.2.9:53")
 }
 
@@ -173,7 +174,7 @@ func TestHostsFileGoesBeforeTheDNS(t *testing.T) {
 		t.Error("for other types the DNS is asked")
 	}
 	s.write("hosts", "")
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	a, err := s.Addrs(t.Context(), "mx1.example.org", V6)
 	s.want(nil, err)
 	if len(a.Records) != 1 {
@@ -185,7 +186,7 @@ func TestFilesThatStayTheSameAreNotReread(t *testing.T) {
 	s := play(t, nil)
 	s.write("hosts", "192.0.2.10 mx1\n")
 	before := s.hosts.get(s.clock.Now())
-	s.clock.pass(lookEvery)
+	s.clock.pass(watch.Interval)
 	if s.hosts.get(s.clock.Now()) != before {
 		t.Error("read again")
 	}

@@ -1,11 +1,12 @@
 package route
 
 import (
-	"barid/internal/watch"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"barid/internal/watch"
 )
 
 // TestResolvingGoesOnWhileMapsAreReread holds, under the race detector, that a

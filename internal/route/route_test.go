@@ -1,7 +1,6 @@
 package route
 
 import (
-	"barid/internal/watch"
 	"bytes"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"barid/internal/watch"
 )
 
 // site is a router with its maps in a directory.
