@@ -202,7 +202,9 @@ func (s *Session) help(_ smtp.Text, out []byte) []byte {
 	return ok(out, 214, smtp.Status{2, 0, 0}, "See RFC 5321; the postmaster helps")
 }
 
-func (s *Session) unimplemented(_ smtp.Text, out []byte) []byte {
+// expn is EXPN, which is never offered: who is on a list is nobody's
+// business. (RFC 5321 3.5.2, 7.3)
+func (s *Session) expn(_ smtp.Text, out []byte) []byte {
 	return s.refuse(out, notImplemented)
 }
 

@@ -112,7 +112,7 @@ var verbs = [...]verb{
 	{"XCLIENT", atGreet | atReady, beforeTLS, (*Session).xclient},
 	{"VRFY", anytime, needsAuth, (*Session).vrfy},
 	{"HELP", anytime, 0, (*Session).help},
-	{"EXPN", anytime, 0, (*Session).unimplemented},
+	{"EXPN", anytime, 0, (*Session).expn},
 	// What a browser says that was sent here by somebody else's page.
 	{"GET", anytime, beforeTLS, (*Session).foreign},
 	{"POST", anytime, beforeTLS, (*Session).foreign},
