@@ -48,4 +48,44 @@ type Outcome struct {
 	// RetryAfter, when not zero, takes the place of the schedule's pause
 	// after a Deferred.
 	RetryAfter time.Duration
+	// Action is what a report calls a Delivered.
+	Action Action
+	// Remote is the name of the server whose reply Text is, or empty when it
+	// is our own word; for the Remote-MTA of a report (RFC 3464 2.3.5).
+	Remote string
+}
+
+// Action is what became of a recipient that is Delivered, as a report on
+// success says it (RFC 3464 2.3.3).
+type Action uint8
+
+// The actions.
+const (
+	ActionDelivered Action = iota // it is in the mailbox
+	ActionRelayed                 // a server has it that sends no reports
+	ActionExpanded                // it went on to the members of a list
+	ActionPassed                  // a server has it that reports itself: no report is ours
+)
+
+// Health is what an attempt told about the destination as a whole, other than
+// about one message.
+type Health uint8
+
+// The kinds of health.
+const (
+	HealthUnknown Health = iota
+	Healthy              // it took what it was offered, or refused the message for what it is
+	Busy                 // it wants fewer connections
+	Dead                 // nobody could be reached, or nobody spoke as a server does
+)
+
+// Reporter writes reports on what became of a message, which are messages
+// again (RFC 3461, RFC 3464). It is called by one goroutine.
+type Reporter interface {
+	// Report is told of recipients about whom their sender may want to know:
+	// job.Recipients, with the Outcome that is to be reported. Deferred means
+	// that the message is late, and will be tried until job.Expires. It writes
+	// a report into w, which has begun, and says to whom it goes; nil when no
+	// report is due. On error it will be asked again later.
+	Report(job *Job, w *Writer) (*Envelope, error)
 }

@@ -13,7 +13,12 @@ type Job struct {
 	ID      ID
 	Attempt int       // 1 at the first, of the recipient that was tried most often
 	Arrived time.Time // to the microsecond
+	Expires time.Time // when the last attempt is over
 	Size    int64     // of the body in bytes
+	// Health is for the agent to say what it learned of the destination, and
+	// HealthText why.
+	Health     Health
+	HealthText string
 	// Envelope is what was said about the message. Its Recipients are all
 	// that the message ever had.
 	Envelope Envelope

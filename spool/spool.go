@@ -46,6 +46,17 @@ type Options struct {
 	Schedule     Schedule         // DefaultSchedule
 	Agents       map[string]Agent // by the part of Dest before the first ':'; at most 16
 	Workers      int              // deliveries at a time for each agent; 8
+	// Limits take the place of Workers for the agents that they name.
+	Limits map[string]Limits
+	// Destination says what is special about one destination key; nil:
+	// nothing. It is called when the destination becomes known.
+	Destination func(dest []byte) DestinationLimits
+	// Reporter writes reports on failures, delays and successes. Without it
+	// failed recipients are kept in the queue.
+	Reporter Reporter
+	// WarnAfter is the age at which a message that is still tried is
+	// reported as late, once; 0: never.
+	WarnAfter time.Duration
 	// CheckpointInterval is how long delivered messages wait under load until
 	// they are synced together; 1 s. When idle it is a tenth of a second.
 	CheckpointInterval time.Duration
@@ -53,6 +64,26 @@ type Options struct {
 	Log                *slog.Logger     // slog.Default
 
 	indexMin int // for tests
+}
+
+// Limits are how much an agent does at a time; 0 means what stands beside it.
+type Limits struct {
+	Workers int // deliveries at a time; 8
+	// Concurrency is how many deliveries to one destination may run at a
+	// time, at most; Workers. How many do depends on the Health that jobs
+	// report.
+	Concurrency int
+	// Recipients is how many recipients of a message go into one job; all.
+	Recipients int
+	// Adaptive makes the number of deliveries to a destination start low, rise
+	// with success, and rest where nobody answers.
+	Adaptive bool
+}
+
+// DestinationLimits are what is special about a destination; 0: nothing.
+type DestinationLimits struct {
+	Concurrency int           // takes the place of Limits.Concurrency
+	Interval    time.Duration // between the beginnings of two deliveries, at least
 }
 
 // Spool is the durable queue. All methods may be called concurrently.
