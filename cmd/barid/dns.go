@@ -5,17 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
 	"barid/dnsres"
 	"barid/dnsres/wire"
+	"barid/internal/config"
 )
 
 const dnsHelp = `
-usage: barid dns [TYPE] NAME...
+usage: barid dns [-c FILE] [-o key=value]... [TYPE] NAME...
 
-Asks the DNS as the server does, with its resolver, and shows what it sees.
+Asks the DNS as the server does, with its resolver and the keys dns.* of its
+configuration, and shows what it sees.
 
 TYPE is A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TLSA or TXT. Without one, MX, A
 and AAAA are asked for, and for an address PTR. NAME is absolute, with or
@@ -30,7 +33,7 @@ exit codes: 0 found, 1 there is nothing, 2 wrong use, 75 nobody could say
 
 // dnsCommand is a run of barid dns.
 type dnsCommand struct {
-	*flags
+	*options
 	t        terminal
 	servers  repeated
 	trust    bool
@@ -41,19 +44,23 @@ type dnsCommand struct {
 
 // dns is the subcommand.
 func dns(t terminal, args []string) int {
-	d := &dnsCommand{flags: newFlags("dns", dnsHelp), t: t}
-	d.Var(&d.servers, "server", "ask this `ADDRESS`, with or without a port, instead of those in resolv.conf; may be repeated")
+	d := &dnsCommand{options: newOptions("dns", dnsHelp), t: t}
+	d.Var(&d.servers, "server", "ask this `ADDRESS`, with or without a port, instead of those configured; may be repeated")
 	d.BoolVar(&d.trust, "trust", false, "believe the servers that an answer is authenticated")
 	d.BoolVar(&d.json, "json", false, "print one JSON object per question")
-	d.DurationVar(&d.timeout, "timeout", 0, "wait so long for each server (default what resolv.conf says)")
+	d.DurationVar(&d.timeout, "timeout", 0, "wait so long for each server (default what is configured)")
 	if code, done := d.parse(t, args, -1); done {
 		return code
 	}
 	questions, err := dnsQuestions(d.operands)
-	if err == nil {
-		err = d.open()
-	}
 	if err != nil {
+		return t.fail(err, exitUsage)
+	}
+	cfg, err := d.load()
+	if err != nil {
+		return t.fail(err, exitFailure)
+	}
+	if err := d.open(cfg); err != nil {
 		return t.fail(err, exitUsage)
 	}
 	code := exitOK
@@ -63,9 +70,16 @@ func dns(t terminal, args []string) int {
 	return code
 }
 
-// open makes the resolver.
-func (d *dnsCommand) open() error {
-	o := dnsres.Options{Trusted: d.trust, Timeout: d.timeout}
+// open makes the resolver, as the server has it but for what the flags say.
+func (d *dnsCommand) open(cfg *config.Config) error {
+	o := resolverOptions(cfg, nil)
+	o.Trusted = o.Trusted || d.trust
+	if d.timeout != 0 {
+		o.Timeout = d.timeout
+	}
+	if len(d.servers) > 0 {
+		o.Servers = nil
+	}
 	for _, s := range d.servers {
 		server, err := parseServer(s)
 		if err != nil {
@@ -75,6 +89,16 @@ func (d *dnsCommand) open() error {
 	}
 	d.resolver = dnsres.New(o)
 	return nil
+}
+
+// resolverOptions turns the configuration's zero, which means none, into that
+// of package dnsres, where zero is a default.
+func resolverOptions(cfg *config.Config, logger *slog.Logger) dnsres.Options {
+	c := cfg.DNS
+	return dnsres.Options{
+		Servers: c.Servers, Trusted: c.TrustAD, Timeout: c.Timeout,
+		CacheBytes: orNever(c.CacheSize), StaleFor: orNever(c.StaleTime), Log: logger,
+	}
 }
 
 func parseServer(s string) (netip.AddrPort, error) {

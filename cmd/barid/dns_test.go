@@ -63,6 +63,14 @@ func TestDNSShowsWhatTheServerSees(t *testing.T) {
 	}
 }
 
+func TestDNSAsksWhomTheConfigurationNames(t *testing.T) {
+	server := dnstest.Start(t, dnstest.Zone(dnsZone))
+	conf := tempDir(t) + "/barid.conf"
+	writeFile(t, conf, "dns.servers = "+server.Addr.String()+"\ndns.trust-ad = yes\n")
+	barid("", "dns", "-c", conf, "MX", "example.org").want(t, exitOK, "example.org 300 MX 10 mx.example.org", server.Addr.String())
+	barid("", "dns", "-o", "dns.servers=nowhere", "MX", "example.org").want(t, exitFailure, "dns.servers", "not an address")
+}
+
 func TestDNSInJSON(t *testing.T) {
 	r := asked(t, "-json", "MX", "example.org", "nobody.example.org")
 	r.want(t, exitFailure)

@@ -11,6 +11,8 @@ import (
 // others are in force as soon as they were reread. Patterns are those of
 // path.Match.
 var restart = []struct{ keys, why string }{
+	{"relay.connections-max", "deliverers are hired at the start"},
+	{"relay.destination-*", "the spool is open"},
 	{"*.listen", "sockets are opened once, while the server may still be root"},
 	{"*.socket", "sockets are opened once"},
 	{"*.connections-max", "a limit belongs to its socket"},
@@ -24,6 +26,7 @@ var restart = []struct{ keys, why string }{
 	{"user", "root was given up at the start"},
 	{"data.dir", "files are open there"},
 	{"memory.limit", "buffers are counted against it from the start"},
+	{"dns.*", "one resolver serves from the start, with what it remembers"},
 	{"spool.*", "the spool is open"},
 	{"queue.*", "the spool is open"},
 	{"quota.over", "deliveries began with it"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -49,6 +50,7 @@ func (c *Config) Check() []Problem {
 	k.tls()
 	k.cleartext()
 	k.openDoors()
+	k.relaying()
 	k.sizes()
 	return k.problems
 }
@@ -87,6 +89,7 @@ func (c *Config) endpoints() (all []endpoint) {
 	add("lmtp.listen", c.LMTP.Listen...)
 	add("pop3.listen", c.POP3.Listen...)
 	add("pop3s.listen", c.POP3.ListenTLS...)
+	add("metrics.listen", c.Metrics.Listen...)
 	add("control.socket", Address{"unix", c.Socket.Control})
 	if c.Socket.Sendmail != "" {
 		add("sendmail.socket", Address{"unix", c.Socket.Sendmail})
@@ -167,10 +170,49 @@ func (k *checker) cleartext() {
 // openDoors looks for LMTP that strangers could reach.
 func (k *checker) openDoors() {
 	for _, a := range k.c.LMTP.Listen {
-		host, _, _ := net.SplitHostPort(a.Address)
-		if ip := net.ParseIP(host); a.Network != "unix" && host != "localhost" && (ip == nil || !ip.IsLoopback() && !ip.IsPrivate()) {
+		if reachable(a) {
 			k.warn("lmtp.listen", "%s may be reached by strangers, and LMTP asks nobody for a password", a)
 		}
+	}
+	for _, a := range k.c.Metrics.Listen {
+		if reachable(a) {
+			k.warn("metrics.listen", "%s may be reached by strangers, and nobody is asked for a password", a)
+		}
+	}
+}
+
+// reachable reports whether strangers may reach an address.
+func reachable(a Address) bool {
+	host, _, _ := net.SplitHostPort(a.Address)
+	ip := net.ParseIP(host)
+	return a.Network != "unix" && host != "localhost" && (ip == nil || !ip.IsLoopback() && !ip.IsPrivate())
+}
+
+// relaying looks for ways to become everybody's relay, and for maps that
+// nothing asks.
+func (k *checker) relaying() {
+	r := &k.c.Relay
+	for _, n := range r.Allow {
+		if n.Bits() < 8 {
+			k.warn("relay.allow", "%s is so much of the internet that spammers will send through this host", n)
+		}
+	}
+	if r.RecipientMap != "" && len(r.Domains) == 0 {
+		k.warn("relay.recipients", "is of no use without relay.domains")
+	}
+	for _, d := range r.Domains {
+		if slices.Contains(k.c.Domains, d) {
+			k.wrong("relay.domains", "%s is one of domains as well: its mail is either delivered here or handed on", d)
+		}
+	}
+	if r.Passwords != "" && r.TLS == "never" {
+		k.warn("relay.passwords", "passwords can be read by everyone on the way while relay.tls is never")
+	}
+	if r.DestinationConnectionsMax > r.ConnectionsMax {
+		k.warn("relay.destination-connections-max", "%d is more than relay.connections-max, %d", r.DestinationConnectionsMax, r.ConnectionsMax)
+	}
+	if w := k.c.Queue.WarnAfter; w >= k.c.Queue.Lifetime {
+		k.warn("queue.warn-after", "%s is beyond queue.lifetime, %s: nobody is warned", formatDuration(w), formatDuration(k.c.Queue.Lifetime))
 	}
 }
 

@@ -26,6 +26,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -52,7 +53,12 @@ type Config struct {
 	Mailbox    Mailbox
 	Spool      Spool
 	Queue      Queue
+	DNS        DNS
+	Relay      Relay
+	Bounce     Bounce
+	SRS        SRS
 	Socket     Socket
+	Metrics    Metrics
 
 	cert, key string            // tls.cert and tls.key,
 	certs     []Pair            // and tls.certs, make TLS.Certificates
@@ -154,8 +160,8 @@ type Trusted struct {
 
 // Map says how addresses become mailboxes.
 type Map struct {
-	Alias, Virtual string // "" for none
-	Separators     string // any of its characters
+	Alias, Virtual, Transport string // "" for none
+	Separators                string // any of its characters
 }
 
 // Mailbox says where mailboxes are and how much they hold.
@@ -177,8 +183,57 @@ type Spool struct {
 type Queue struct {
 	Lifetime time.Duration
 	Retry    []time.Duration
-	Workers  int // 0: as many as fit the machine
+	Workers  int // of local delivery; 0: as many as fit the machine
+	// WarnAfter is the age at which a sender is told that a message is late;
+	// 0: never.
+	WarnAfter time.Duration
 }
+
+// DNS says how names are looked up.
+type DNS struct {
+	Servers   []netip.AddrPort // nil: those of resolv.conf
+	Timeout   time.Duration    // 0: what resolv.conf says
+	CacheSize int64            // bytes, 0 for no cache
+	StaleTime time.Duration    // 0 for never
+	TrustAD   bool
+}
+
+// Relay says what mail goes to other hosts, and how.
+type Relay struct {
+	Allow        Networks
+	Domains      []string
+	RecipientMap string // files, "" for none
+	SenderMap    string
+	Passwords    string
+	Policy       string
+	Host         string // the smarthost as a next hop, "" for none
+
+	TLS      string // "opportunistic", "required" or "never"
+	TLSRoots string // a file, "" for the system's authorities
+	Bind     []netip.Addr
+	Port     int
+
+	ConnectionsMax            int
+	DestinationConnectionsMax int
+	DestinationRate           Rate
+	ConnectTimeout            time.Duration
+	IdleTimeout               time.Duration // 0: a connection is not kept
+}
+
+// Bounce says how much of a message a report returns.
+type Bounce struct {
+	Return  string // "headers" or "full"
+	SizeMax int64  // bytes, 0 for no limit
+}
+
+// SRS says how the senders of forwarded mail are rewritten.
+type SRS struct {
+	Domain     string // "" for not at all
+	SecretFile string
+}
+
+// Metrics says where metrics are read.
+type Metrics struct{ Listen []Address }
 
 // Socket names the unix sockets that local programs talk to.
 type Socket struct {

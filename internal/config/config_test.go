@@ -119,7 +119,7 @@ log.file = "a"b"
 queue.workers = -1
 subaddress.separator = "+ "
 data.dir =
-size-max = 1
+errors-max = 1
 lmtp.listen = unix:x
 bad = `+"\xff\n", "smtp.errors_max=1", "nonsense", "domains=a\nb", "pop3.mark-seen=maybe")
 	want := `barid.conf:1: white space at the start of a line continues the line before, and there is none
@@ -142,7 +142,7 @@ barid.conf:17: log.file: a value in quotes ends with a quote, and has none withi
 barid.conf:18: queue.workers: -1 is less than 0
 barid.conf:19: subaddress.separator: " " cannot divide a name from a tag: use some of + - _ = # ~ ! $ % & * ^ | / . without spaces
 barid.conf:20: data.dir: needs a value (path)
-barid.conf:21: size-max: unknown key; did you mean message.size-max?
+barid.conf:21: errors-max: unknown key; did you mean smtp.errors-max?
 barid.conf:22: lmtp.listen: "unix:x": a unix socket is written unix:/absolute/path
 barid.conf:23: not UTF-8 text
 -o: smtp.errors_max: unknown key; did you mean smtp.errors-max?

@@ -28,7 +28,8 @@ type section struct {
 func (c *Config) sections() []section {
 	return []section{
 		c.host(), c.message(), c.smtp(), c.submission(), c.lmtp(), c.pop3(), c.tls(),
-		c.auth(), c.trusted(), c.maps(), c.mailbox(), c.spool(), c.sockets(), c.log(),
+		c.auth(), c.trusted(), c.maps(), c.mailbox(), c.spool(), c.dns(), c.relay(), c.reports(),
+		c.sockets(), c.metrics(), c.log(),
 	}
 }
 
@@ -154,6 +155,7 @@ func (c *Config) maps() section {
 	return section{"Addresses", "`docs/routing.md` tells how an address finds its mailbox. The maps are read again when their files change.", []key{
 		{"alias.map", file{&m.Alias, besideFile}, "", "", "Aliases for names in all of our domains, in the form of aliases(5)."},
 		{"virtual.map", file{&m.Virtual, besideFile}, "", "", "Aliases for full addresses, and catch-alls for domains, in the form of virtual(5)."},
+		{"transport.map", file{&m.Transport, besideFile}, "", "", "Ways for single domains and addresses, in the form of transport(5): `example.org  smtp:[mx.example.org]:2525`, `lmtp:unix:/run/dovecot/lmtp`, `error:5.1.2 we do not write there`, `discard:`, `local:`."},
 		{"subaddress.separator", separators(&m.Separators), "+", "", "The characters that divide a name from a tag: with `+`, mail to alice+tag goes to alice. Empty means that there are no tags."},
 	}}
 }
@@ -194,7 +196,7 @@ func (c *Config) spool() section {
 		{"spool.reserve", size(&s.Reserve, 0), "32M", "", "Disk space that no message may use up, kept for the queue's own bookkeeping; a message for which there is no room is put off with 452."},
 		{"queue.lifetime", duration(&q.Lifetime, time.Minute), "5d", "", "After how long a message that cannot be delivered is given up (RFC 5321 4.5.4.1 says 4 to 5 days)."},
 		{"queue.retry", durations(&q.Retry), "1m, 5m, 15m, 30m, 1h, 2h, 4h", "", "The waits between attempts; the last one repeats."},
-		{"queue.workers", count(&q.Workers, 0), "0", "", "Deliveries at a time; 0 is as many as fit the machine."},
+		{"queue.workers", count(&q.Workers, 0), "0", "", "Deliveries into mailboxes at a time; 0 is as many as fit the machine."},
 	}}
 }
 

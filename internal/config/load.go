@@ -108,6 +108,9 @@ func (c *Config) settle(in input) {
 		c.Domains = []string{c.Hostname}
 	}
 	c.Auth.DefaultDomain = cmp.Or(c.Auth.DefaultDomain, c.Domains[0])
+	if _, set := c.set["srs.domain"]; !set {
+		c.SRS.Domain = c.Domains[0]
+	}
 	c.defaultPort("submissions.listen", &c.Submission.ListenTLS, ":465")
 	c.defaultPort("pop3s.listen", &c.POP3.ListenTLS, ":995")
 	c.Data.Dir = under(in.base, c.Data.Dir)

@@ -31,7 +31,7 @@ func TestDocumentationIsInStepWithTheTable(t *testing.T) {
 
 const preface = `# Configuration
 
-<!-- Written by "go test ./internal/config -update" from the table in internal/config/keys.go. -->
+<!-- Written by "go test ./internal/config -update" from the table in internal/config (keys*.go). -->
 
 ` + "`barid.conf`" + ` holds one ` + "`key = value`" + ` a line. A ` + "`#`" + ` at the start of a line or after white space
 begins a comment; a line that starts with white space continues the one before. Elements of a list are
@@ -42,6 +42,8 @@ Every key can be given on the command line too, as ` + "`-o key=value`" + `, whi
 * **duration**: numbers with units, ms, s, m, h, d or w: ` + "`30s`, `1h30m`, `5d`" + `.
 * **host:port**: ` + "`192.0.2.1:25`, `[2001:db8::1]:25`, `:25`" + ` for every address, ` + "`localhost:25`" + `, or
   ` + "`unix:/path`" + ` for a unix socket.
+* **rate**: a number and the time it is for: ` + "`10/s`, `600/m`, `1000/h`" + `; 0 is no limit.
+* **next hop**: ` + "`[mx.example.net]:587`, `[192.0.2.1]`, `[2001:db8::1]:25`" + `, or ` + "`example.net`" + ` without brackets for its MX.
 * **networks**: ` + "`192.0.2.0/24`, `2001:db8::/32`" + `, or single addresses.
 * **path**: relative to the directory of the configuration file, or to ` + "`data.dir`" + ` where the key says so.
 

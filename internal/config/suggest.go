@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func didYouMean(s string) string {
 	if s == "" {
@@ -74,39 +77,44 @@ func suggestKey(name string, known []string) string {
 // elsewhere translates the names that Postfix and Dovecot have for what is
 // most often set.
 func elsewhere(name string) string {
-	switch name {
-	case "myhostname":
-		return "hostname"
-	case "mydestination", "virtual_mailbox_domains", "virtual_alias_domains":
-		return "domains"
-	case "alias_maps", "alias_database":
-		return "alias.map"
-	case "virtual_alias_maps":
-		return "virtual.map"
-	case "recipient_delimiter":
-		return "subaddress.separator"
-	case "message_size_limit":
-		return "message.size-max"
-	case "smtpd_recipient_limit":
-		return "message.recipients-max"
-	case "hopcount_limit":
-		return "message.received-max"
-	case "smtpd_tls_cert_file", "ssl_cert", "ssl_server_cert_file":
-		return "tls.cert"
-	case "smtpd_tls_key_file", "ssl_key", "ssl_server_key_file":
-		return "tls.key"
-	case "ssl_min_protocol":
-		return "tls.min-version"
-	case "mail_location", "mail_path", "home_mailbox", "virtual_mailbox_base":
-		return "mailbox.dir"
-	case "queue_directory":
-		return "spool.dir"
-	case "maximal_queue_lifetime", "bounce_queue_lifetime":
-		return "queue.lifetime"
-	case "mail_owner":
-		return "user"
-	case "disable_plaintext_auth", "auth_allow_cleartext":
-		return "auth.cleartext"
+	for _, row := range [...]struct{ ours, theirs string }{
+		{"hostname", "myhostname"},
+		{"domains", "mydestination virtual_mailbox_domains virtual_alias_domains"},
+		{"user", "mail_owner"},
+		{"message.size-max", "message_size_limit"},
+		{"message.recipients-max", "smtpd_recipient_limit"},
+		{"message.received-max", "hopcount_limit"},
+		{"tls.cert", "smtpd_tls_cert_file ssl_cert ssl_server_cert_file"},
+		{"tls.key", "smtpd_tls_key_file ssl_key ssl_server_key_file"},
+		{"tls.min-version", "ssl_min_protocol"},
+		{"auth.cleartext", "disable_plaintext_auth auth_allow_cleartext"},
+		{"alias.map", "alias_maps alias_database"},
+		{"virtual.map", "virtual_alias_maps"},
+		{"transport.map", "transport_maps"},
+		{"subaddress.separator", "recipient_delimiter"},
+		{"mailbox.dir", "mail_location mail_path home_mailbox virtual_mailbox_base"},
+		{"spool.dir", "queue_directory"},
+		{"queue.lifetime", "maximal_queue_lifetime bounce_queue_lifetime"},
+		{"queue.retry", "minimal_backoff_time maximal_backoff_time queue_run_delay"},
+		{"queue.warn-after", "delay_warning_time"},
+		{"bounce.size-max", "bounce_size_limit"},
+		{"relay.allow", "mynetworks"},
+		{"relay.domains", "relay_domains"},
+		{"relay.recipients", "relay_recipient_maps"},
+		{"relay.host", "relayhost"},
+		{"relay.sender-map", "sender_dependent_relayhost_maps"},
+		{"relay.passwords", "smtp_sasl_password_maps"},
+		{"relay.policy", "smtp_tls_policy_maps"},
+		{"relay.tls", "smtp_tls_security_level"},
+		{"relay.tls-ca", "smtp_tls_cafile"},
+		{"relay.bind", "smtp_bind_address smtp_bind_address6"},
+		{"relay.connect-timeout", "smtp_connect_timeout"},
+		{"relay.destination-connections-max", "default_destination_concurrency_limit smtp_destination_concurrency_limit"},
+		{"relay.destination-rate", "default_destination_rate_delay smtp_destination_rate_delay"},
+	} {
+		if slices.Contains(strings.Fields(row.theirs), name) {
+			return row.ours
+		}
 	}
 	return ""
 }
