@@ -12,6 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// arrivals counts the messages that come out of a server.
+type arrivals interface {
+	// begin waits until the first messages have arrived, of which there are
+	// warmUp; mailbox is where, unless the arrivals know better.
+	begin(ctx context.Context, mailbox string, warmUp int) error
+	// waitFor returns the moment at which the number of messages reached want.
+	// It gives up when none arrives for as long as patience.
+	waitFor(ctx context.Context, want int, patience time.Duration) (time.Time, error)
+	all() (int, error) // how many there are, counted anew
+	close() error
+}
+
 // mailCount counts the messages that arrive in Maildirs. The kernel reports
 // each new name (inotify), which costs both servers the same and little;
 // listing the directories over and over would not.
@@ -45,8 +57,9 @@ func watchMaildirs(boxes []string) (*mailCount, error) {
 
 func (m *mailCount) close() error { return unix.Close(m.fd) }
 
-// waitFor returns the moment at which the number of messages reached want. It
-// gives up when none arrives for as long as patience.
+func (m *mailCount) all() (int, error) { return countMessages(m.boxes) }
+
+// waitFor implements arrivals.
 func (m *mailCount) waitFor(ctx context.Context, want int, patience time.Duration) (time.Time, error) {
 	pulse := time.NewTicker(mailCountEvery)
 	defer pulse.Stop()

@@ -33,6 +33,12 @@ smtp.connections-per-address-max = 5000
 smtp.commands-max = 0
 `
 
+// baridRelay takes the place of the mailbox: alice's mail is another host's.
+const baridRelay = `
+domains = elsewhere.test
+relay.host = {hop}
+`
+
 func (p *baridPeer) name() string { return "barid" }
 
 func (p *baridPeer) durability() string {
@@ -51,10 +57,14 @@ func (p *baridPeer) version(ctx context.Context) (string, error) {
 }
 
 // prepare writes the configuration below dir.
-func (p *baridPeer) prepare(ctx context.Context, dir string) error {
+func (p *baridPeer) prepare(ctx context.Context, dir, nextHop string) error {
 	p.dir = dir
-	fill := strings.NewReplacer("{dir}", dir, "{address}", p.address)
-	if err := os.WriteFile(p.conf(), []byte(fill.Replace(baridConf)), 0o644); err != nil {
+	conf := baridConf
+	if nextHop != "" {
+		conf = strings.Replace(conf, "domains = example.test\n", baridRelay, 1)
+	}
+	fill := strings.NewReplacer("{dir}", dir, "{address}", p.address, "{hop}", bracketed(nextHop))
+	if err := os.WriteFile(p.conf(), []byte(fill.Replace(conf)), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "users"), []byte("alice@example.test:{PLAIN}secret\n"), 0o600)

@@ -59,6 +59,17 @@ default_process_limit = 300
 virtual_destination_concurrency_limit = {deliveries}
 `
 
+// postfixRelay takes the place of the mailbox: all mail goes to one host, over
+// as many connections as there may be clients.
+const postfixRelay = `
+virtual_mailbox_domains =
+relayhost = {hop}
+smtp_destination_concurrency_limit = 100
+smtp_host_lookup = native
+smtp_dns_support_level = disabled
+disable_dns_lookups = yes
+`
+
 // postfixMaster lists the services that this takes: name, type, private,
 // unprivileged, chroot, wake-up time, process limit, program.
 const postfixMaster = `{port}     inet       n - n - - smtpd
@@ -76,6 +87,8 @@ retry      unix       - - n - - error
 anvil      unix       - - n - 1 anvil
 tlsmgr     unix       - - n 1000? 1 tlsmgr
 virtual    unix       - n n - - virtual
+smtp       unix       - - n - - smtp
+relay      unix       - - n - - smtp
 postlog    unix-dgram n - n - 1 postlogd
 `
 
@@ -100,7 +113,7 @@ func (p *postfixPeer) version(ctx context.Context) (string, error) {
 }
 
 // prepare writes the configuration and makes the directories below dir.
-func (p *postfixPeer) prepare(ctx context.Context, dir string) error {
+func (p *postfixPeer) prepare(ctx context.Context, dir, nextHop string) error {
 	p.dir = dir
 	daemons, err := command1(ctx, "postconf", "-d", "-h", "daemon_directory")
 	if err != nil {
@@ -115,14 +128,18 @@ func (p *postfixPeer) prepare(ctx context.Context, dir string) error {
 		return err
 	}
 	fill := strings.NewReplacer("{dir}", dir, "{daemons}", daemons, "{port}", port, "{uid}", nobody.Uid,
-		"{gid}", nobody.Gid, "{deliveries}", strconv.Itoa(postfixDeliveries))
+		"{gid}", nobody.Gid, "{deliveries}", strconv.Itoa(postfixDeliveries), "{hop}", bracketed(nextHop))
+	main := postfixMain
+	if nextHop != "" {
+		main = strings.Replace(main, "virtual_mailbox_domains = example.test\n", "", 1) + postfixRelay
+	}
 	conf := filepath.Join(dir, "postfix", "conf")
 	for _, sub := range []string{conf, filepath.Join(dir, "postfix/spool"), filepath.Join(dir, "postfix/data"), filepath.Join(dir, "postfix/log")} {
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(conf, "main.cf"), []byte(fill.Replace(postfixMain)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(conf, "main.cf"), []byte(fill.Replace(main)), 0o644); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(conf, "master.cf"), []byte(fill.Replace(postfixMaster)), 0o644); err != nil {

@@ -25,29 +25,37 @@ second until the last message is in the Maildir. A run fails when the Maildir
 then does not hold each message exactly once. The processor time is that of
 all processes of the server until it has come to rest.
 
+With -relay both relay to smtp-sink instead, which counts what arrives; what
+smtp-source gets into it without a server between is measured too, as the
+ceiling.
+
 Postfix needs root, and so does the disk image. Without root, or with -image 0,
 the data is kept on the file system of -dir.`
 
 const peersExamples = `  perf peers -barid bin/barid -rounds 5 -messages 5000
   perf peers -barid bin/barid -load smtp-source-many -sessions 10
   perf peers -barid bin/barid -load perf -messages 20000
+  perf peers -relay -load smtp-source-many -messages 20000
   perf peers -only postfix -rounds 3            (barid need not exist)`
 
 // peer is a server that the runner knows how to run.
 type peer interface {
 	name() string
-	durability() string                            // what 250 and delivery promise, in words
-	addr() string                                  // where it listens for SMTP
-	mailbox() string                               // the Maildir of alice@example.test
-	version(ctx context.Context) (string, error)   // name and version
-	prepare(ctx context.Context, dir string) error // writes configuration and directories
-	start(ctx context.Context) *exec.Cmd           // runs it in the foreground
-	halt(ctx context.Context) *exec.Cmd            // stops it; nil: SIGTERM does
+	durability() string                          // what 250 and delivery promise, in words
+	addr() string                                // where it listens for SMTP
+	mailbox() string                             // the Maildir of alice@example.test
+	version(ctx context.Context) (string, error) // name and version
+	// prepare writes configuration and directories. Where nextHop is not
+	// empty, mail to example.test goes there; else into the mailbox.
+	prepare(ctx context.Context, dir, nextHop string) error
+	start(ctx context.Context) *exec.Cmd // runs it in the foreground
+	halt(ctx context.Context) *exec.Cmd  // stops it; nil: SIGTERM does
 }
 
 // trial is what "perf peers" was asked to do.
 type trial struct {
 	load      string
+	relay     bool
 	sessions  int
 	size      int
 	messages  int
@@ -64,6 +72,8 @@ type trialRecord struct {
 	Machine     string             `json:"machine"`
 	Disk        string             `json:"disk"`
 	Load        string             `json:"load"`
+	Relay       bool               `json:"relay,omitempty"`
+	DirectRates []float64          `json:"direct_per_second,omitempty"` // smtp-source into smtp-sink
 	Sessions    int                `json:"sessions"`
 	SizeOctets  int                `json:"size_octets"`
 	Messages    int                `json:"messages"`
@@ -80,6 +90,7 @@ func runPeers(ctx context.Context, args []string, out io.Writer) error {
 	only := f.String("only", "", "run only `peer` (postfix or barid)")
 	t := &trial{keepQuiet: 2 * time.Second}
 	f.StringVar(&t.load, "load", "smtp-source", "smtp-source (one message per connection), smtp-source-many, perf (many, pipelined) or perf-one")
+	f.BoolVar(&t.relay, "relay", false, "relay to smtp-sink instead of delivering to a mailbox")
 	f.IntVar(&t.sessions, "sessions", 50, "connections at once")
 	f.IntVar(&t.size, "size", 4096, "size of a message in octets")
 	f.IntVar(&t.messages, "messages", 5000, "messages in a run")
@@ -128,6 +139,14 @@ func (t *trial) carryOut(ctx context.Context, peers []peer, out io.Writer) (reco
 		return nil, err
 	}
 	for round := 1; round <= t.rounds; round++ {
+		if t.relay {
+			rate, err := t.direct(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("smtp-source into smtp-sink: %w", err)
+			}
+			fmt.Fprintf(out, "direct   round %d: %.0f/s\n", round, rate)
+			record.DirectRates = append(record.DirectRates, rate)
+		}
 		for _, p := range peers {
 			r, err := t.run(ctx, p, d, purpose{})
 			if err != nil {
@@ -171,7 +190,7 @@ func (t *trial) untimed(ctx context.Context, p peer, d *disk, record *trialRecor
 func (t *trial) newRecord(ctx context.Context, peers []peer, d *disk) (*trialRecord, error) {
 	record := &trialRecord{
 		Time: time.Now().UTC().Format(time.RFC3339), Machine: describeMachine(), Disk: d.words,
-		Load: t.load, Sessions: t.sessions, SizeOctets: t.size, Messages: t.messages,
+		Load: t.load, Relay: t.relay, Sessions: t.sessions, SizeOctets: t.size, Messages: t.messages,
 		Versions: map[string]string{}, Durability: map[string]string{}, PeakPSSMiB: map[string]float64{}, SyncsPerMsg: map[string]float64{},
 	}
 	for _, p := range peers {
@@ -212,6 +231,10 @@ func (r *trialRecord) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("peers-%s-%s-s%d-l%d.json", strings.ReplaceAll(r.Time, ":", ""), r.Load, r.Sessions, r.SizeOctets)
+	kind := "peers"
+	if r.Relay {
+		kind = "relay"
+	}
+	name := fmt.Sprintf("%s-%s-%s-s%d-l%d.json", kind, strings.ReplaceAll(r.Time, ":", ""), r.Load, r.Sessions, r.SizeOctets)
 	return os.WriteFile(filepath.Join(dir, name), append(data, '\n'), 0o644)
 }

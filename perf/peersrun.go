@@ -45,7 +45,12 @@ func (t *trial) run(ctx context.Context, p peer, d *disk, why purpose) (r *run, 
 	if err := d.fresh(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.prepare(ctx, d.dir); err != nil {
+	count, nextHop, err := t.destination()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, count.close()) }()
+	if err := p.prepare(ctx, d.dir, nextHop); err != nil {
 		return nil, err
 	}
 	cmd := p.start(ctx)
@@ -60,14 +65,9 @@ func (t *trial) run(ctx context.Context, p peer, d *disk, why purpose) (r *run, 
 		// Also after an interrupt, which has ended ctx, the server is stopped.
 		err = errors.Join(err, s.stop(p.halt(context.WithoutCancel(ctx))))
 	}()
-	if err := t.warm(ctx, p); err != nil {
+	if err := t.warm(ctx, p, count); err != nil {
 		return nil, err
 	}
-	count, err := watchMaildirs([]string{p.mailbox()})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, count.close()) }()
 	if !why.weigh {
 		return t.measure(ctx, p, d, s, count)
 	}
@@ -84,24 +84,14 @@ const patience = 30 * time.Second
 
 // warm sends the first messages, which make the server start its processes
 // and its mailbox, and waits until they have arrived.
-func (t *trial) warm(ctx context.Context, p peer) error {
+func (t *trial) warm(ctx context.Context, p peer, count arrivals) error {
 	if _, err := t.send(ctx, p.addr(), t.warmUp); err != nil {
 		return fmt.Errorf("warm-up: %w", err)
 	}
-	for end := time.Now().Add(patience); ; {
-		n, err := countMessages([]string{p.mailbox()})
-		if n >= t.warmUp {
-			return nil
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("warm-up: %d of %d messages in %s: %w", n, t.warmUp, p.mailbox(), errors.Join(err, context.DeadlineExceeded))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
+	if err := count.begin(ctx, p.mailbox(), t.warmUp); err != nil {
+		return fmt.Errorf("warm-up: %w", err)
 	}
+	return nil
 }
 
 // mark is what the counters say at one moment.
@@ -126,7 +116,7 @@ func takeMark(s *server, d *disk) (m mark, err error) {
 
 // measure sends the messages and waits until all have arrived and the server
 // has come to rest.
-func (t *trial) measure(ctx context.Context, p peer, d *disk, s *server, count *mailCount) (*run, error) {
+func (t *trial) measure(ctx context.Context, p peer, d *disk, s *server, count arrivals) (*run, error) {
 	before, err := takeMark(s, d)
 	if err != nil {
 		return nil, err
@@ -138,7 +128,7 @@ func (t *trial) measure(ctx context.Context, p peer, d *disk, s *server, count *
 	delivered := make(chan end, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	want := count.seen + t.messages
+	want := t.warmUp + t.messages
 	go func() {
 		at, err := count.waitFor(ctx, want, patience)
 		delivered <- end{at, err}
@@ -159,8 +149,8 @@ func (t *trial) measure(ctx context.Context, p peer, d *disk, s *server, count *
 	if err != nil {
 		return nil, err
 	}
-	if n, err := countMessages(count.boxes); err != nil || n != want {
-		return nil, fmt.Errorf("%d messages in the mailbox instead of %d: %w", n, want, errors.Join(err, errors.ErrUnsupported))
+	if n, err := count.all(); err != nil || n != want {
+		return nil, errors.Join(fmt.Errorf("%d messages arrived instead of %d", n, want), err)
 	}
 	return t.newRun(p, before, after, accepted, last.at, client), nil
 }

@@ -71,8 +71,12 @@ type column struct {
 
 // markdown describes the setting and lists one line per server.
 func (r *trialRecord) markdown() string {
+	load := r.Load
+	if r.Relay {
+		load = "relayed to smtp-sink, " + load
+	}
 	text := fmt.Sprintf("%s, %d sessions, %d octets, %d messages per run, %s.\nMachine: %s. Disk: %s.\n\n",
-		r.Load, r.Sessions, r.SizeOctets, r.Messages, r.Time, r.Machine, r.Disk)
+		load, r.Sessions, r.SizeOctets, r.Messages, r.Time, r.Machine, r.Disk)
 	head, rule := "| server | runs |", "|---|---|"
 	for _, c := range columns() {
 		head += " " + c.title + " |"
@@ -86,7 +90,7 @@ func (r *trialRecord) markdown() string {
 	for _, name := range names {
 		text += fmt.Sprintf("\n%s (%s): %s.", name, r.Versions[name], r.Durability[name])
 	}
-	return text + "\n" + r.ratio()
+	return text + "\n" + r.ratio() + r.share()
 }
 
 // peers lists the servers of a record in the order in which they ran.
@@ -132,6 +136,19 @@ func (r *trialRecord) ratio() string {
 	c := columns()
 	return fmt.Sprintf("\nbarid to Postfix: accepted %.1f times, delivered %.1f times, processor time per message 1/%.1f.\n",
 		ratio(c[0].value), ratio(c[1].value), 1/ratio(c[2].value))
+}
+
+// share says what part of the direct rate barid relays; nothing unless that was
+// measured.
+func (r *trialRecord) share() string {
+	barid := r.of("barid")
+	if len(barid) == 0 || len(r.DirectRates) == 0 {
+		return ""
+	}
+	direct, low, high := spread(r.DirectRates, func(rate float64) float64 { return rate })
+	relayed, _, _ := spread(barid, func(one run) float64 { return one.DeliveredPerSecond })
+	return fmt.Sprintf("smtp-source straight into smtp-sink: %.0f (%.0f–%.0f) messages per second; barid relays %.0f %% of that.\n",
+		direct, low, high, 100*relayed/direct)
 }
 
 // spread is the median, the lowest and the highest value of runs.
