@@ -35,7 +35,7 @@ func (s *session) mail(c *loop.Conn) proto.Answer {
 // rcpt answers AskRcpt: the router decides, then the quota.
 func (s *session) rcpt(c *loop.Conn) proto.Answer {
 	r := s.engine.Rcpt()
-	v := s.server.Router.Resolve(r.Address, &s.t.targets)
+	v := s.server.Router.Resolve(r.Address, route.Sender{Address: s.t.envelope.ReturnPath}, &s.t.targets)
 	if v.Kind != route.Accept {
 		s.logRecipient(c, r.Address, v)
 		return refuse(s.t.routeReply(v, r.Address))
@@ -79,7 +79,7 @@ func (t *transaction) add(r *proto.Recipient) {
 			Address: t.keep(target.Address),
 			ORcpt:   r.ORcpt,
 			Notify:  notifyOf(r.Notify),
-			Dest:    t.keep(localDest, target.Account),
+			Dest:    t.keep(target.Dest),
 		}
 		if !bytes.Equal(r.Address, target.Address) {
 			to.Original = r.Address
@@ -87,10 +87,6 @@ func (t *transaction) add(r *proto.Recipient) {
 		t.envelope.Recipients = append(t.envelope.Recipients, to)
 	}
 }
-
-// localDest begins the destination key of a mailbox of ours: the rest is the
-// account.
-var localDest = []byte("local:")
 
 // full reports whether none of the targets has room. A list is welcome as
 // long as one member has; for the others delivery tries again.
@@ -101,7 +97,7 @@ func (s *session) full(c *loop.Conn) bool {
 	}
 	for i := range s.t.targets.List {
 		account := s.t.targets.List[i].Account
-		if !q.Limited(account) {
+		if len(account) == 0 || !q.Limited(account) {
 			return false
 		}
 		c.Blocking()

@@ -72,11 +72,9 @@ func (t *transaction) trim() {
 
 // keep copies p into the transaction's memory. Growing leaves what was handed
 // out before where it was.
-func (t *transaction) keep(parts ...[]byte) []byte {
+func (t *transaction) keep(p []byte) []byte {
 	start := len(t.names)
-	for _, p := range parts {
-		t.names = append(t.names, p...)
-	}
+	t.names = append(t.names, p...)
 	return t.names[start:len(t.names):len(t.names)]
 }
 

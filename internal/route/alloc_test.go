@@ -19,7 +19,7 @@ func TestResolvingAPlainMailboxAllocatesNothing(t *testing.T) {
 	var to Targets
 	for _, a := range []string{"alice@example.test", "Alice+tag@Example.Test", "nobody@example.test", "a@elsewhere.test"} {
 		address := []byte(a)
-		if n := testing.AllocsPerRun(100, func() { s.Resolve(address, &to) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { s.Resolve(address, Sender{}, &to) }); n != 0 {
 			t.Errorf("%s: %v allocations", a, n)
 		}
 		if n := testing.AllocsPerRun(100, func() { s.MaySendAs("alice@example.test", address) }); n != 0 {
@@ -39,7 +39,7 @@ func BenchmarkResolve(b *testing.B) {
 	address := []byte("alice@example.test")
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Resolve(address, &to)
+		r.Resolve(address, Sender{}, &to)
 	}
 }
 
@@ -87,7 +87,7 @@ func BenchmarkResolveAmongEntries(b *testing.B) {
 			address := []byte("customer7@example.test")
 			b.ReportAllocs()
 			for b.Loop() {
-				r.Resolve(address, &to)
+				r.Resolve(address, Sender{}, &to)
 			}
 		})
 	}

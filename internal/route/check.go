@@ -118,7 +118,7 @@ func (c *checker) follow(file string, e entry, from address) {
 
 // postmaster makes sure that somebody gets the mail of postmaster.
 func (c *checker) postmaster() {
-	if v := c.r.Resolve([]byte("postmaster"), new(Targets)); v.Kind != Accept {
+	if v := c.r.Resolve([]byte("postmaster"), Sender{}, new(Targets)); v.Kind != Accept {
 		c.add(Problem{Text: v.Reason, Warning: true})
 	} else if v.Reason != "" {
 		c.add(Problem{Text: "mail for postmaster goes to its mailbox only because the maps send it nowhere: " + v.Reason, Warning: true})

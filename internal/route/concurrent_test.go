@@ -27,7 +27,7 @@ func TestResolvingGoesOnWhileMapsAreReread(t *testing.T) {
 		group.Go(func() {
 			var to Targets
 			for range 200 {
-				v := r.Resolve([]byte("a@example.test"), &to)
+				v := r.Resolve([]byte("a@example.test"), Sender{}, &to)
 				if got := outcome(v, &to); got != "alice@example.test, bob@example.test" {
 					t.Errorf("%s (%s)", got, v.Reason)
 				}

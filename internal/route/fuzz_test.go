@@ -69,7 +69,7 @@ func FuzzResolve(f *testing.F) {
 			w.pace.Due(now) // this was the look
 		}
 		var to Targets
-		v := r.Resolve(address, &to)
+		v := r.Resolve(address, Sender{}, &to)
 		if (v.Kind == Accept) != (len(to.List) > 0) || v.Code < 250 || v.Status == "" || v.Text == "" {
 			t.Fatalf("%q: %+v with %d targets", address, v, len(to.List))
 		}
@@ -79,7 +79,7 @@ func FuzzResolve(f *testing.F) {
 				t.Fatalf("%q: account %q twice", address, target.Account)
 			}
 			seen[string(target.Account)] = true
-			if again := r.Resolve(target.Address, new(Targets)); again.Code == 553 {
+			if again := r.Resolve(target.Address, Sender{}, new(Targets)); again.Code == 553 {
 				t.Fatalf("%q: address %q is malformed", address, target.Address)
 			}
 		}

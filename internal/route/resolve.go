@@ -62,8 +62,9 @@ type link struct {
 
 // Resolve says where a recipient goes. The address is the mailbox of RCPT TO,
 // without angle brackets, as the client wrote it (RFC 5321 4.1.2).
-func (r *Router) Resolve(address []byte, into *Targets) Verdict {
+func (r *Router) Resolve(address []byte, from Sender, into *Targets) Verdict {
 	x := r.expansion(into)
+	x.from = from
 	a, ok := x.parse(address)
 	if !ok {
 		return malformed()
@@ -83,6 +84,7 @@ type expansion struct {
 	r              *Router
 	now            time.Time
 	virtual, alias *table
+	from           Sender
 	to             *Targets
 	key            keys
 

@@ -85,9 +85,23 @@ type Verdict struct {
 	Reason string
 }
 
-// Target is a mailbox that gets the message.
+// Sender is what Resolve has to know of who sends.
+type Sender struct {
+	// Address is the reverse-path of MAIL FROM, empty for the null sender.
+	Address []byte
+	// MayRelay says that he may send to other hosts through this one: he has
+	// authenticated, or his host is one that we relay for.
+	MayRelay bool
+}
+
+// Target is a place that the message goes to.
 type Target struct {
-	// Account is the name by which Options.Account knew it.
+	// Dest is the key of the destination, agent and place:
+	//
+	//	local:ACCOUNT
+	Dest []byte
+	// Account is the name by which Options.Account knew a mailbox of ours;
+	// empty when the target is none.
 	Account []byte
 	// Address is what the message was sent to in the end, after all maps, in
 	// canonical form and with its tag: the value of Delivered-To.

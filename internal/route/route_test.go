@@ -68,7 +68,7 @@ func (s *site) file(name, text string) string {
 // show resolves an address and writes the outcome in one line.
 func (s *site) show(address string) string {
 	var t Targets
-	v := s.Resolve([]byte(address), &t)
+	v := s.Resolve([]byte(address), Sender{}, &t)
 	return outcome(v, &t)
 }
 
@@ -253,10 +253,10 @@ noinclude: :include:missing
 		"half@example.test":      "aliases:9: half: there is no account, alias or virtual entry for nobody",
 		"noinclude@example.test": "no such file or directory",
 	} {
-		if v := s.Resolve([]byte(address), &to); !strings.HasSuffix(v.Reason, reason) {
+		if v := s.Resolve([]byte(address), Sender{}, &to); !strings.HasSuffix(v.Reason, reason) {
 			t.Errorf("%s: reason %q", address, v.Reason)
 		}
-		if v := s.Resolve([]byte(address), &to); v.Kind != Accept && len(to.List) > 0 {
+		if v := s.Resolve([]byte(address), Sender{}, &to); v.Kind != Accept && len(to.List) > 0 {
 			t.Errorf("%s: refused with %d targets", address, len(to.List))
 		}
 	}
@@ -360,7 +360,7 @@ func TestExpansionIsBounded(t *testing.T) {
 	s.Router.options.Account = func(name []byte) (string, bool) { return string(name), accounts[string(name)] }
 	s.want("deep0@example.test", "550 5.2.4", "wide@example.test", "550 5.2.4", "bomb0@example.test", "550 5.2.4")
 	var to Targets
-	if v := s.Resolve([]byte("dup@example.test"), &to); v.Kind != Accept || len(to.List) != 100 {
+	if v := s.Resolve([]byte("dup@example.test"), Sender{}, &to); v.Kind != Accept || len(to.List) != 100 {
 		t.Errorf("%+v, %d targets", v, len(to.List))
 	}
 }

@@ -41,6 +41,10 @@ func (x *expansion) bareAccount(key []byte) (string, bool) {
 	return name, ok && strings.IndexByte(name, '@') < 0
 }
 
+// localDest begins the destination key of a mailbox of ours: the rest is the
+// account.
+const localDest = "local:"
+
 // add adds a target, unless its account is there already.
 func (x *expansion) add(account string, a address, byUser bool) {
 	t := x.to
@@ -52,7 +56,7 @@ func (x *expansion) add(account string, a address, byUser bool) {
 		return
 	}
 	start := len(t.bytes)
-	t.bytes = append(t.bytes, account...)
+	t.bytes = append(append(t.bytes, localDest...), account...)
 	name := len(t.bytes)
 	target := Target{}
 	if byUser {
@@ -62,7 +66,8 @@ func (x *expansion) add(account string, a address, byUser bool) {
 		t.bytes = append(t.bytes, x.key.full...)
 	}
 	t.bytes = append(append(t.bytes, '@'), a.domain...)
-	target.Account, target.Address = t.bytes[start:name:name], t.bytes[name:len(t.bytes):len(t.bytes)]
+	target.Dest, target.Address = t.bytes[start:name:name], t.bytes[name:len(t.bytes):len(t.bytes)]
+	target.Account = target.Dest[len(localDest):]
 	t.List = append(t.List, target)
 }
 
