@@ -30,6 +30,7 @@ var house = map[string]place{
 	"internal/vfs":       {level: leaf},
 	"internal/vfs/crash": {level: leaf, beside: map[string]string{"internal/vfs": "it is one of the two implementations"}},
 	"internal/watch":     {level: leaf},
+	"internal/metric":    {level: leaf},
 	"internal/log":       {level: leaf, beside: map[string]string{"internal/vfs": "the log file is opened through the one place that modifies files"}},
 
 	"internal/smtp":    {level: format},
