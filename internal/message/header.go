@@ -4,8 +4,10 @@
 //
 // Lines end with LF, with or without CR before it: a stored message has LF,
 // one that came as BODY=BINARYMIME has CRLF, and below our own Received field
-// it has both. Nothing here fails: any octets are a message, and what does
-// not follow the grammar is kept as it stands.
+// it has both. Reading never fails: any octets are a message, and what does
+// not follow the grammar is kept as it stands. Two rewriters change the form
+// of a message for where it goes, and not what it says: AppendText for storage,
+// AppendDowngraded for servers without 8BITMIME.
 package message
 
 import (
