@@ -43,6 +43,7 @@ func addresses(cfg *config.Config) (all []address) {
 		{"lmtp", cfg.LMTP.Listen},
 		{"pop3", cfg.POP3.Listen},
 		{"pop3s", cfg.POP3.ListenTLS},
+		{metricsService, cfg.Metrics.Listen},
 	} {
 		for _, a := range s.listen {
 			all = append(all, address{s.service, s.service + ".listen", a})

@@ -122,7 +122,8 @@ func TestEveryKeyIsEitherFollowedOrNeedsARestart(t *testing.T) {
 		auth.file auth.cleartext auth.default-domain auth.cache-time auth.delay-max auth.failures-max
 		auth.forget-interval auth.lockout-time auth.lockout-exempt
 		xclient.trusted xforward.trusted
-		alias.map virtual.map subaddress.separator mailbox.dir quota.default log.level`)
+		relay.allow relay.domains relay.recipients relay.host relay.sender-map
+		alias.map virtual.map transport.map subaddress.separator mailbox.dir quota.default log.level`)
 	followed := map[string]bool{}
 	for _, key := range follows {
 		followed[key] = true

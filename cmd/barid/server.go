@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"barid/internal/config"
@@ -34,6 +36,11 @@ type server struct {
 	loop    *loop.Loop
 	doors   doors
 	control *control
+
+	started   time.Time
+	stopping  atomic.Bool
+	listeners []doorListener // of the loop
+	watchers  *watchers      // nil when nobody may watch
 }
 
 // start makes a server, and leaves nothing behind when that fails.
@@ -169,14 +176,24 @@ func (s *server) serve() (err error) {
 		return err
 	}
 	s.doors.replace(s.makeDoors())
+	s.started = time.Now()
+	var watched []net.Listener
 	for _, e := range s.endpoints {
-		if e.service == controlService {
+		switch e.service {
+		case controlService:
 			s.control = serveControl(e.socket, s.spool, s.logger)
-			continue
+		case metricsService:
+			watched = append(watched, e.socket)
+		default:
+			l, err := s.loop.Listen(e.socket, s.listenOptions(e.service))
+			if err != nil {
+				return fmt.Errorf("%s: %w", e.service, err)
+			}
+			s.listeners = append(s.listeners, doorListener{e.service, l})
 		}
-		if _, err := s.loop.Listen(e.socket, s.listenOptions(e.service)); err != nil {
-			return fmt.Errorf("%s: %w", e.service, err)
-		}
+	}
+	if len(watched) > 0 {
+		s.watchers = serveWatchers(watched, s.metrics, s.health)
 	}
 	return nil
 }
@@ -192,6 +209,7 @@ const (
 // finished, deliveries under way too, and what is in the queue waits for the
 // next start.
 func (s *server) stop() error {
+	s.stopping.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), sessionPatience)
 	defer cancel()
 	if err := s.loop.Shutdown(ctx); err != nil {
@@ -205,6 +223,9 @@ func (s *server) stop() error {
 func (s *server) abandon() {
 	if s.control != nil {
 		s.control.close()
+	}
+	if s.watchers != nil {
+		s.watchers.close()
 	}
 	if s.loop != nil {
 		_ = s.loop.Close() // its connections are closed in any case

@@ -57,6 +57,6 @@ func (c *Config) reports() section {
 
 func (c *Config) metrics() section {
 	return section{"Metrics", "", []key{
-		{"metrics.listen", addresses(&c.Metrics.Listen), "", "", "Where metrics are read by HTTP, at `/metrics`, and at `/healthz` whether the server is well: `127.0.0.1:9125`. Nobody is asked for a password: use loopback, or an address that only your own hosts reach. Empty is nowhere."},
+		{"metrics.listen", addresses(&c.Metrics.Listen), "", "", "Where the metrics of `docs/metrics.md` are read by HTTP, at `/metrics`, and at `/healthz` whether the server is well: `127.0.0.1:9125`. Nobody is asked for a password: use loopback, or an address that only your own hosts reach. Empty is nowhere."},
 	}}
 }
