@@ -28,6 +28,35 @@ func TestResolvingAPlainMailboxAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestResolvingAPlainRemoteAddressAllocatesNothing(t *testing.T) {
+	s := gateway(t, "some.test smtp:[192.0.2.1]\n", func(s *site) {
+		s.options.Smarthost = "[smart.test]:587"
+		s.options.SenderFile = s.file("senders", "@other.test [192.0.2.2]\n")
+		s.options.RelayRecipientFile = s.file("recipients", "a@relayed.test\n")
+	})
+	from := Sender{Address: []byte("Alice@Example.test"), MayRelay: true}
+	var to Targets
+	for _, a := range []string{"Bob@Remote.test", "bob+tag@sub.remote.test", "bob@some.test", "a@relayed.test"} {
+		address := []byte(a)
+		if n := testing.AllocsPerRun(100, func() { s.Resolve(address, from, &to) }); n != 0 {
+			t.Errorf("%s: %v allocations", a, n)
+		}
+	}
+}
+
+func BenchmarkResolveRemote(b *testing.B) {
+	r, err := New(Options{Domains: []string{"example.test"}, Separators: "+"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var to Targets
+	address, from := []byte("bob@remote.test"), Sender{MayRelay: true}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Resolve(address, from, &to)
+	}
+}
+
 func BenchmarkResolve(b *testing.B) {
 	r, err := New(Options{Domains: []string{"example.test"}, Separators: "+", Account: func(name []byte) (string, bool) {
 		return "alice@example.test", string(name) == "alice@example.test"

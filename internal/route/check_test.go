@@ -7,7 +7,7 @@ import (
 )
 
 func TestCheckReportsEveryFaultWithFileAndLine(t *testing.T) {
-	s := prepare(t, `foreign: alice, a@elsewhere.test, b@elsewhere.test
+	s := prepare(t, `foreign: alice, a@elsewhere.test, nobody@relayed.test
 program: "|/bin/cat"
 loop1: loop2
 loop2: loop1
@@ -26,11 +26,11 @@ example.test anything
 @münchen.example @example.test, @elsewhere.test, nobody@example.test
 bob@example.org @example.test
 `, "alice@example.test")
+	s.options.RelayDomains, s.options.RelayRecipientFile = []string{"relayed.test"}, s.file("recipients", "known@relayed.test\n")
 	s.file("bad", "alice\n\na b\n")
 	dir := filepath.Dir(s.options.AliasFile) + "/"
 	want := `mail for postmaster goes to its mailbox only because the maps send it nowhere: aliases:12: postmaster: there is no account, alias or virtual entry for root
-aliases:1: foreign: a@elsewhere.test is in no domain of ours, and mail is not handed to other hosts
-aliases:1: foreign: b@elsewhere.test is in no domain of ours, and mail is not handed to other hosts
+aliases:1: foreign: there is no account, alias or virtual entry for nobody@relayed.test
 aliases:2: program: mail is not handed to programs or files: |/bin/cat
 aliases:3: aliases lead back to themselves: loop2 -> loop1 -> loop2
 aliases:4: aliases lead back to themselves: loop1 -> loop2 -> loop1
@@ -43,7 +43,6 @@ aliases:12: postmaster: there is no account, alias or virtual entry for root
 virtual:1: alice@other.test: other.test is not in domains, so the entry is never used
 virtual:2: x@mail.example.test: an address at mail.example.test is looked up without its domain, so the entry is never used
 virtual:3: example.test: a domain needs no entry of its own; domains lists it already
-virtual:5: @xn--mnchen-3ya.example: @elsewhere.test is in no domain of ours, and mail is not handed to other hosts
 virtual:5: @xn--mnchen-3ya.example: there is no account, alias or virtual entry for nobody@example.test
 virtual:6: bob@example.org: there is no account, alias or virtual entry for @example.test`
 	s.options.FirstAccount = func() string { return "alice@example.test" }

@@ -31,7 +31,7 @@ func FuzzAliases(f *testing.F) {
 	f.Add([]byte("a:b\na:c\r\n x\n:\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p := &parser{file: "aliases"}
-		checkTable(t, p.parseTable(text, aliasKey))
+		checkTable(t, p.parseTable(text, aliasKey, listValue(p)))
 		new(parser).parseInclude(text)
 	})
 }
@@ -40,7 +40,7 @@ func FuzzVirtual(f *testing.F) {
 	f.Add([]byte("a@b.test c@d.test\n@b.test @d.test\ne f,\n g\n\"h i\"@b.test\tj\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p := &parser{file: "virtual"}
-		checkTable(t, p.parseTable(text, virtualKey))
+		checkTable(t, p.parseTable(text, virtualKey, listValue(p)))
 	})
 }
 

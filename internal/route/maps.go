@@ -103,16 +103,28 @@ func lines(text []byte) iter.Seq2[int, []byte] {
 	}
 }
 
-// parseTable parses a map whose lines key divides.
-func (p *parser) parseTable(text []byte, key func(line, dst []byte) (k, list []byte, err error)) *table {
+// divider divides a line of a map into its key, which it appends to dst in
+// the form that is looked up, and its right side.
+type divider func(line, dst []byte) (key, right []byte, err error)
+
+// valuer appends the right side of a line to dst, encoded.
+type valuer func(dst, right []byte) ([]byte, error)
+
+// listValue is the list of addresses of aliases(5) and virtual(5).
+func listValue(p *parser) valuer {
+	targets := &lister{dir: filepath.Dir(p.file)}
+	return targets.append
+}
+
+// parseTable parses a map.
+func (p *parser) parseTable(text []byte, divide divider, encode valuer) *table {
 	t := &table{file: p.file, records: make([]byte, 0, len(text)+len(text)/4)}
-	targets := lister{dir: filepath.Dir(p.file)}
 	var keyBuffer, value []byte
 	for number, line := range logicalLines(text) {
-		k, list, err := key(line, keyBuffer[:0])
+		k, right, err := divide(line, keyBuffer[:0])
 		if err == nil {
 			keyBuffer = k
-			value, err = targets.append(value[:0], list)
+			value, err = encode(value[:0], right)
 		}
 		if err == nil {
 			err = t.append(entry{k, value, number})

@@ -2,9 +2,11 @@ package route
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	"barid/internal/addr"
+	"barid/internal/smtp"
 )
 
 // Limits of an expansion. A list of more than targetsMax members belongs to
@@ -19,14 +21,15 @@ const (
 // its memory is reused, and everything it holds is valid until the next
 // Resolve into it. The zero value is ready.
 type Targets struct {
-	// List has each account once, in the order of the maps.
+	// List has each account, and each address elsewhere, once, in the order of
+	// the maps.
 	List []Target
 
-	bytes    []byte              // what List points into
-	keys     []byte              // the keys of the address being looked up
-	chain    []link              // the entries that led to it
-	visited  map[visit]struct{}  // entries that were followed
-	accounts map[string]struct{} // those in List, once it is long
+	bytes   []byte              // what List points into
+	keys    []byte              // the keys of the address being looked up
+	chain   []link              // the entries that led to it
+	visited map[visit]struct{}  // entries that were followed
+	known   map[string]struct{} // the keys of List, once it is long
 }
 
 func (t *Targets) reset() {
@@ -38,7 +41,7 @@ func (t *Targets) reset() {
 func (t *Targets) restart() {
 	t.List, t.chain = t.List[:0], t.chain[:0]
 	clear(t.visited)
-	clear(t.accounts)
+	clear(t.known)
 }
 
 // entryID names an entry of a map, or with line 0 an included file.
@@ -65,18 +68,31 @@ type link struct {
 func (r *Router) Resolve(address []byte, from Sender, into *Targets) Verdict {
 	x := r.expansion(into)
 	x.from = from
-	a, ok := x.parse(address)
-	if !ok {
-		return malformed()
-	}
-	if len(a.domain) == 0 {
-		return relayDenied()
-	}
-	v := x.resolve(a)
+	v := x.recipient(address)
 	if v.Kind == Accept && v.Reason != "" {
 		r.options.Log.Warn("a recipient's aliases are at fault", "recipient", address, "error", v.Reason)
 	}
 	return v
+}
+
+// recipient asks who may send there before it asks where that is.
+func (x *expansion) recipient(address []byte) Verdict {
+	a, ok := x.parse(address)
+	if !ok {
+		return malformed()
+	}
+	if a.foreign && !x.from.MayRelay && !x.r.relays(a.domain) {
+		return relayDenied()
+	}
+	if !a.foreign && x.r.options.SRS != nil {
+		if back, v, is := x.wayBack(a); is && v.Kind != Accept {
+			return v
+		} else if is {
+			return x.resolve(back)
+		}
+	}
+	x.blind = !x.from.MayRelay && routed(a.local)
+	return x.resolve(a)
 }
 
 // expansion is one address being resolved.
@@ -84,12 +100,19 @@ type expansion struct {
 	r              *Router
 	now            time.Time
 	virtual, alias *table
+	transport      *table
 	from           Sender
 	to             *Targets
 	key            keys
 
 	fault   fault // ends the expansion
 	missing fault // the first target that is unknown
+
+	// blind is set when the client, who may not relay, gave a local part that
+	// the next host might take for an address at yet another one.
+	blind bool
+	via   []byte  // the key for mail to others, of the sender or the smarthost; nil: not looked up
+	steps *[]Step // for Trace; nil: nobody wants to know
 
 	// For Check: report gets all faults, and none ends the expansion; anyLocal
 	// is set when the local part stands for any other.
@@ -106,6 +129,9 @@ func (r *Router) expansion(into *Targets) expansion {
 	if r.aliases != nil {
 		x.alias = r.aliases.get(x.now)
 	}
+	if r.transport != nil {
+		x.transport = r.transport.get(x.now)
+	}
 	return x
 }
 
@@ -114,42 +140,67 @@ type address struct {
 	local        []byte // content, as it was written
 	user, detail []byte // its parts, when tagged
 	tagged       bool
-	domain       []byte // canonical and ours; empty when it is not ours
+	domain       []byte // canonical
+	foreign      bool   // the domain is not ours
 	loose        bool   // given without a domain: the primary domain may know it too
 	final        bool   // maps are not asked any more
 }
 
-// parse reads a recipient. It fails on a malformed address; one whose domain
-// is malformed or not ours gets no domain.
+// parse reads a recipient. It fails on a malformed address.
 func (x *expansion) parse(text []byte) (address, bool) {
 	local, domain, qualified := addr.Split(text)
-	content, err := addr.AppendLocal(x.to.bytes, local)
-	if err != nil {
+	start := len(x.to.bytes)
+	content, ok := appendContent(x.to.bytes, local, text)
+	if !ok {
 		return address{}, false
 	}
 	x.to.bytes = content
-	a := address{local: content[:len(content):len(content)]}
+	a := address{local: content[start:len(content):len(content)]}
 	if !qualified {
 		a.domain, a.loose = x.r.primary, true
-	} else if both, err := addr.AppendDomain(content, domain); err == nil {
-		x.to.bytes = both
-		a.domain, a.loose, _ = x.r.ours(both[len(content):len(both):len(both)])
+		return x.split(a), true
 	}
+	both, err := addr.AppendDomain(content, domain)
+	if err != nil {
+		return address{}, false
+	}
+	x.to.bytes = both
+	a.domain, a.loose, ok = x.r.ours(both[len(content):len(both):len(both)])
+	a.foreign = !ok
 	return x.split(a), true
 }
 
+// appendContent appends the content of a local part. Return paths that have
+// another address in them are often longer than RFC 5321 4.5.3.1.1 wants, and
+// reports have to reach them; such a one is never quoted.
+func appendContent(dst, local, address []byte) ([]byte, bool) {
+	content, err := addr.AppendLocal(dst, local)
+	if errors.Is(err, addr.ErrLength) && local[0] != '"' {
+		rest := smtp.Text(address)
+		if _, ok := rest.Mailbox(); ok && rest.Empty() {
+			return append(dst, local...), true
+		}
+	}
+	return content, err == nil
+}
+
 // ours gives the domain under which mail to a canonical domain is looked up;
-// false when it is not ours. An address at another name of this host is a name
-// without a domain.
+// false, with the domain as it is, when it is not ours. An address at another
+// name of this host is a name without a domain.
 func (r *Router) ours(domain []byte) (d []byte, loose, ok bool) {
 	own, ok := r.domains[string(domain)]
 	switch {
-	case !ok:
-		return nil, false, false
 	case own:
 		return domain, false, true
+	case ok, addr.IsLiteral(domain) && r.oursLiteral(domain):
+		return r.primary, true, true
 	}
-	return r.primary, true, true
+	return domain, false, false
+}
+
+func (r *Router) oursLiteral(domain []byte) bool {
+	ip, ok := addr.ParseLiteral(domain)
+	return ok && r.options.Literal != nil && r.options.Literal(ip.Unmap())
 }
 
 func (x *expansion) split(a address) address {
@@ -188,6 +239,9 @@ func (x *expansion) resolve(a address) Verdict {
 // knew the address.
 func (x *expansion) walk(a address) bool {
 	x.setKeys(a)
+	if a.foreign {
+		return x.foreign(a)
+	}
 	if x.exact(a) {
 		return true
 	}
@@ -205,7 +259,7 @@ func (x *expansion) walk(a address) bool {
 
 // exact looks an address up everywhere but in the catch-alls.
 func (x *expansion) exact(a address) bool {
-	if !a.final && (x.virtualEntry(a) || x.aliasEntry(a)) {
+	if !a.final && x.virtualEntry(a) || x.leaves(a) || !a.final && x.aliasEntry(a) {
 		return true
 	}
 	if x.account(a) {
@@ -256,144 +310,4 @@ func (x *expansion) aliasEntry(a address) bool {
 
 func (x *expansion) catchAll(a address) bool {
 	return x.virtual != nil && x.entry(x.virtual, x.key.at, a, false)
-}
-
-// entry follows the entry of a key, if there is one. An entry that names
-// itself says that the maps have done: what comes after them is next.
-func (x *expansion) entry(t *table, key []byte, a address, passTag bool) bool {
-	e, ok := t.lookup(key)
-	if !ok {
-		return false
-	}
-	id := entryID{t.file, e.line}
-	if x.within(id) {
-		return false
-	}
-	if x.enter(visit{id, string(x.key.fullAt)}, string(e.key)) {
-		x.elements(e.value, a, passTag)
-		x.leave()
-	}
-	return true
-}
-
-// within reports whether an entry is the one being followed.
-func (x *expansion) within(id entryID) bool {
-	n := len(x.to.chain)
-	return n > 0 && x.to.chain[n-1].entryID == id
-}
-
-// enter puts a visit on the chain, unless it has been made already.
-func (x *expansion) enter(v visit, key string) bool {
-	for i := range x.to.chain {
-		if x.to.chain[i].visit == v {
-			x.fail(fault{kind: faultLoop, what: x.chainFrom(i)})
-			return false
-		}
-	}
-	if _, done := x.to.visited[v]; done {
-		return false
-	}
-	switch {
-	case len(x.to.chain) == depthMax:
-		x.fail(fault{kind: faultDepth})
-		return false
-	case len(x.to.visited) == visitsMax:
-		x.fail(fault{kind: faultMany})
-		return false
-	}
-	if x.to.visited == nil {
-		x.to.visited = map[visit]struct{}{}
-	}
-	x.to.visited[v] = struct{}{}
-	x.to.chain = append(x.to.chain, link{v, key})
-	return true
-}
-
-func (x *expansion) leave() { x.to.chain = x.to.chain[:len(x.to.chain)-1] }
-
-// chainFrom is the chain from link i on, closed to a loop, as text.
-func (x *expansion) chainFrom(i int) string {
-	var b []byte
-	for _, l := range x.to.chain[i:] {
-		b = append(append(b, l.key...), " -> "...)
-	}
-	return string(append(b, x.to.chain[i].key...))
-}
-
-// fail records a fault of the entry being followed.
-func (x *expansion) fail(f fault) {
-	if n := len(x.to.chain); n > 0 {
-		f.at = x.to.chain[n-1]
-	}
-	switch {
-	case x.report != nil:
-		x.report(f)
-	case f.dropped():
-		if x.missing.kind == faultNone {
-			x.missing = f
-		}
-	case x.fault.kind == faultNone:
-		x.fault = f
-	}
-}
-
-func (x *expansion) elements(list []byte, from address, passTag bool) {
-	for len(list) > 0 && x.fault.kind == faultNone {
-		var e element
-		e, list = nextElement(list)
-		x.element(e, from, passTag)
-	}
-}
-
-func (x *expansion) element(e element, from address, passTag bool) {
-	switch e.kind {
-	case elementInclude:
-		x.included(e, from)
-	case elementCommand, elementFile:
-		x.fail(fault{kind: faultUnsupported, what: e.String()})
-	default:
-		to, ok := x.next(e, from, passTag)
-		if !ok {
-			x.fail(fault{kind: faultForeign, what: e.String()})
-		} else if !x.walk(to) && !(x.anyLocal && e.kind == elementDomain) {
-			x.fail(fault{kind: faultUnknown, what: e.String()})
-		}
-	}
-}
-
-// next is the address that an element means in an entry that from led to;
-// false when it is not ours. A name without a domain is one of from's domain.
-func (x *expansion) next(e element, from address, passTag bool) (to address, ok bool) {
-	to = address{local: e.local, domain: from.domain, loose: true, final: e.kind == elementFinal}
-	if len(e.domain) > 0 {
-		if to.domain, to.loose, ok = x.r.ours(e.domain); !ok {
-			return to, false
-		}
-	}
-	if e.kind == elementDomain {
-		to.local = from.local
-	} else if passTag {
-		start := len(x.to.bytes)
-		x.to.bytes = append(append(x.to.bytes, e.local...), from.local[len(from.user):]...)
-		to.local = x.to.bytes[start:len(x.to.bytes):len(x.to.bytes)]
-	}
-	return x.split(to), true
-}
-
-func (x *expansion) included(e element, from address) {
-	i := x.r.include(e.local, x.now)
-	if i == nil {
-		x.fail(fault{kind: faultInclude, what: x.includeError(e.local)})
-		return
-	}
-	led := x.to.chain[len(x.to.chain)-1].address
-	if x.enter(visit{entryID{i.file, 0}, led}, e.String()) {
-		x.elements(i.elements, from, false)
-		x.leave()
-	}
-}
-
-func (x *expansion) includeError(name []byte) string {
-	w, _ := x.r.includes.Load(string(name))
-	return w.(*watched[include]).lastError()
 }

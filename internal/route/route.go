@@ -1,11 +1,11 @@
-// Package route says where an address goes: to which mailboxes of ours, or
-// why nowhere.
+// Package route says where an address goes: to which mailboxes of ours, to
+// which other hosts, or why nowhere.
 //
-// A recipient is looked up in this order, and the first thing that knows it
-// decides:
+// A recipient in a domain of ours is looked up in this order, and the first
+// thing that knows it decides:
 //
-//	domain not ours       550 5.7.1, relay access denied
 //	virtual map           user+tag@domain, user@domain, user+tag, user
+//	transport map         a way to another host, as a gateway has it
 //	aliases               user+tag, user
 //	account               user+tag@domain, user@domain, user+tag, user
 //	built-in names        postmaster, abuse, mailer-daemon
@@ -13,21 +13,38 @@
 //	nothing               550 5.1.1, no such user
 //
 // What a map gives is looked up again in the same way, until only accounts
-// are left. docs/routing.md tells a postmaster the same at length.
+// and addresses at other hosts are left. For those the first of these says
+// which host gets them:
+//
+//	transport map         user+tag@domain, user@domain, domain, .domain, *
+//	sender map            user@domain, @domain of the sender
+//	smarthost
+//	MX of the domain
+//
+// docs/routing.md tells a postmaster the same at length.
 //
 // The catch-all comes last, other than in Postfix, where it hides every mailbox
 // that has no entry of its own: here it catches what nothing else knows.
 //
+// Never an open relay: mail for others is taken from a client that may relay
+// (Sender), for a domain that we relay for, for an alias of ours that leads
+// there, and for an address that we have signed ourselves (package srs); from
+// others it is refused. What a stranger names may not make the next host a relay
+// either.
+//
 // Invariants: an address either goes to all of its targets or is refused
 // while its sender still listens (the exception, a member of a list whose
 // account is gone, is logged and reported by Check); no two targets of one
-// address are the same account; an address that is a plain mailbox costs no
-// allocation.
+// address are the same; an address that is a plain mailbox, and a plain one
+// elsewhere, cost no allocation.
 package route
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
+
+	"barid/internal/srs"
 )
 
 // Options are what New needs to know.
@@ -47,8 +64,26 @@ type Options struct {
 	// FirstAccount names the account that stands in for an empty Postmaster,
 	// "" when there is none; nil when it is not known.
 	FirstAccount func() string
+	// Literal says whether an address is one of this host's: mail to an
+	// address literal with it is mail to a name without a domain. nil: none is.
+	Literal func(netip.Addr) bool
 	// AliasFile and VirtualFile are the names of the maps, "" for none.
 	AliasFile, VirtualFile string
+	// RelayDomains are domains of others whose mail is taken from anybody and
+	// handed on. ".example.org" stands for all domains within example.org.
+	RelayDomains []string
+	// RelayRecipientFile is the name of the map of the addresses that exist
+	// where mail is handed on from anybody; "": all do.
+	RelayRecipientFile string
+	// TransportFile is the name of the map of ways, SenderFile that of the
+	// smarthosts of senders; "" for none.
+	TransportFile, SenderFile string
+	// Smarthost is the next hop of mail to others for which nothing else is
+	// said, such as [smtp.example.net]:587; "": the MX of each domain.
+	Smarthost string
+	// SRS signs the senders of mail that is forwarded, and knows its own
+	// again; nil: senders stay as they are.
+	SRS *srs.Scheme
 	// Account finds the mailbox account that a name means, and gives the
 	// account's own name for it. The name asked for is either a canonical
 	// address (package addr) or a bare canonical local part; it must not be
@@ -61,8 +96,7 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Kind is what a Verdict comes to. A kind Relay will join when there are
-// other hosts to hand mail to.
+// Kind is what a Verdict comes to.
 type Kind uint8
 
 // The kinds of verdict.
@@ -99,14 +133,23 @@ type Target struct {
 	// Dest is the key of the destination, agent and place:
 	//
 	//	local:ACCOUNT
+	//	smtp:example.org            to its MX
+	//	smtp:[mx.example.org]:587   to the host itself; with or without a port both
+	//	smtp:[2001:db8::1]
+	//	lmtp:unix:/run/dovecot/lmtp
+	//	lmtp:[host]:24
+	//	discard:REASON
 	Dest []byte
 	// Account is the name by which Options.Account knew a mailbox of ours;
 	// empty when the target is none.
 	Account []byte
 	// Address is what the message was sent to in the end, after all maps, in
-	// canonical form and with its tag: the value of Delivered-To.
+	// canonical form and with its tag: the value of Delivered-To. The case of
+	// the local part is kept in an address that is not ours.
 	Address []byte
 	// Detail is the tag of a subaddress as it was written, without the
 	// separator; empty when there is none.
 	Detail []byte
+
+	key []byte // no two targets have the same
 }

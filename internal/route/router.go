@@ -19,8 +19,13 @@ type Router struct {
 	postmaster *element // nil: the first account
 	aliases    *watched[table]
 	virtual    *watched[table]
-	includes   sync.Map  // file name -> *watched[include]
-	spare      sync.Pool // of *Targets, for MaySendAs
+	transport  *watched[table]
+	senders    *watched[table] // next hops by sender
+	recipients *watched[table] // those that exist where we relay
+	relayed    map[string]bool // canonical domains, or with a dot before them all within
+	smarthost  []byte          // as a destination key; nil for none
+	includes   sync.Map        // file name -> *watched[include]
+	spare      sync.Pool       // of *Targets, for MaySendAs
 }
 
 // New makes a router and reads its maps. It fails when a map cannot be read
@@ -53,17 +58,41 @@ func newRouter(o Options) (*Router, error) {
 		}
 		r.postmaster = &e
 	}
-	if o.AliasFile != "" {
-		r.aliases = newWatched(o.AliasFile, o.Log, func(p *parser, text []byte) *table { return p.parseTable(text, aliasKey) })
+	if err := r.setRelay(); err != nil {
+		return nil, err
 	}
-	if o.VirtualFile != "" {
-		r.virtual = newWatched(o.VirtualFile, o.Log, func(p *parser, text []byte) *table { return p.parseTable(text, virtualKey) })
-	}
+	r.aliases = newMap(o.AliasFile, o.Log, aliasKey, listValue)
+	r.virtual = newMap(o.VirtualFile, o.Log, virtualKey, listValue)
+	r.transport = newMap(o.TransportFile, o.Log, transportKey, wayValue)
+	r.senders = newMap(o.SenderFile, o.Log, senderKey, hopValue)
+	r.recipients = newMap(o.RelayRecipientFile, o.Log, recipientKey, noValue)
 	return r, nil
 }
 
+// newMap makes a map that is not read yet; nil when it has no name.
+func newMap(name string, log *slog.Logger, divide divider, value func(*parser) valuer) *watched[table] {
+	if name == "" {
+		return nil
+	}
+	return newWatched(name, log, func(p *parser, text []byte) *table { return p.parseTable(text, divide, value(p)) })
+}
+
+// maps are all there are.
+func (r *Router) maps() (all []*watched[table]) {
+	for _, m := range []*watched[table]{r.aliases, r.virtual, r.transport, r.senders, r.recipients} {
+		if m != nil {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
 func (r *Router) setDomains() error {
-	for _, name := range []string{"localhost", r.options.Hostname} {
+	names := []string{"localhost", r.options.Hostname}
+	if r.options.SRS != nil {
+		names = append(names, r.options.SRS.Domain)
+	}
+	for _, name := range names {
 		if d, err := addr.AppendDomain(nil, []byte(name)); err == nil {
 			r.domains[string(d)] = false
 			r.primary = d
@@ -87,11 +116,8 @@ func (r *Router) setDomains() error {
 // A map that has an error keeps its last good content; the error is returned.
 func (r *Router) Reload() error {
 	var errs []error
-	if r.aliases != nil {
-		errs = append(errs, r.aliases.reload())
-	}
-	if r.virtual != nil {
-		errs = append(errs, r.virtual.reload())
+	for _, m := range r.maps() {
+		errs = append(errs, m.reload())
 	}
 	for _, w := range r.includes.Range {
 		errs = append(errs, w.(*watched[include]).reload())
@@ -122,7 +148,7 @@ func (r *Router) MaySendAs(account string, address []byte) bool {
 	defer r.spare.Put(t)
 	x := r.expansion(t)
 	a, ok := x.parse(address)
-	if !ok || len(a.domain) == 0 {
+	if !ok || a.foreign {
 		return false
 	}
 	x.setKeys(a)

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"strings"
 
 	"barid/internal/addr"
@@ -41,23 +42,12 @@ func (x *expansion) bareAccount(key []byte) (string, bool) {
 	return name, ok && strings.IndexByte(name, '@') < 0
 }
 
-// localDest begins the destination key of a mailbox of ours: the rest is the
-// account.
-const localDest = "local:"
-
-// add adds a target, unless its account is there already.
+// add adds an account to the targets.
 func (x *expansion) add(account string, a address, byUser bool) {
 	t := x.to
-	if t.has(account) {
-		return
-	}
-	if len(t.List) == targetsMax {
-		x.fail(fault{kind: faultMany})
-		return
-	}
 	start := len(t.bytes)
 	t.bytes = append(append(t.bytes, localDest...), account...)
-	name := len(t.bytes)
+	end := len(t.bytes)
 	target := Target{}
 	if byUser {
 		t.bytes = appendTagged(t.bytes, a)
@@ -66,9 +56,22 @@ func (x *expansion) add(account string, a address, byUser bool) {
 		t.bytes = append(t.bytes, x.key.full...)
 	}
 	t.bytes = append(append(t.bytes, '@'), a.domain...)
-	target.Dest, target.Address = t.bytes[start:name:name], t.bytes[name:len(t.bytes):len(t.bytes)]
-	target.Account = target.Dest[len(localDest):]
-	t.List = append(t.List, target)
+	target.Dest, target.Address = t.bytes[start:end:end], t.bytes[end:len(t.bytes):len(t.bytes)]
+	target.Account, target.key = target.Dest[len(localDest):], target.Dest
+	x.append(target, start)
+}
+
+// append adds a target whose bytes begin at start, unless it is there already.
+func (x *expansion) append(target Target, start int) {
+	t := x.to
+	switch {
+	case t.has(target.key):
+		t.bytes = t.bytes[:start]
+	case len(t.List) == targetsMax:
+		x.fail(fault{kind: faultMany})
+	default:
+		t.List = append(t.List, target)
+	}
 }
 
 // appendTagged appends a local part with the user folded and the tag as it
@@ -83,27 +86,27 @@ func appendTagged(dst []byte, a address) []byte {
 // compare is quicker and allocates nothing.
 const longList = 16
 
-func (t *Targets) has(account string) bool {
+func (t *Targets) has(key []byte) bool {
 	if len(t.List) < longList {
 		for i := range t.List {
-			if string(t.List[i].Account) == account {
+			if bytes.Equal(t.List[i].key, key) {
 				return true
 			}
 		}
 		return false
 	}
-	if t.accounts == nil {
-		t.accounts = map[string]struct{}{}
+	if t.known == nil {
+		t.known = map[string]struct{}{}
 	}
-	if len(t.accounts) == 0 {
+	if len(t.known) == 0 {
 		for i := range t.List {
-			t.accounts[string(t.List[i].Account)] = struct{}{}
+			t.known[string(t.List[i].key)] = struct{}{}
 		}
 	}
-	if _, there := t.accounts[account]; there {
+	if _, there := t.known[string(key)]; there {
 		return true
 	}
-	t.accounts[account] = struct{}{}
+	t.known[string(key)] = struct{}{}
 	return false
 }
 
@@ -121,6 +124,9 @@ func (x *expansion) builtIn(a address) bool {
 }
 
 func (x *expansion) isBuiltIn(a address) bool {
+	if a.foreign {
+		return false
+	}
 	name := a.local
 	if a.tagged {
 		name = a.user
@@ -170,7 +176,7 @@ func (x *expansion) postmaster(a address) bool {
 		}
 	}
 	if e != nil {
-		if to, ours := x.next(*e, a, false); ours && x.walk(to) {
+		if x.walk(x.next(*e, a, false)) {
 			return true
 		}
 	}

@@ -1,6 +1,9 @@
 package route
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The verdicts. Their texts tell a client no more than it can find out by
 // asking; a postmaster finds the reason in the log.
@@ -13,6 +16,13 @@ func accept() Verdict {
 
 func relayDenied() Verdict {
 	return Verdict{Code: 550, Status: "5.7.1", Text: "relay access denied"}
+}
+
+// relayDeniedFor has a reason for the log.
+func relayDeniedFor(reason string) Verdict {
+	v := relayDenied()
+	v.Reason = reason
+	return v
 }
 
 func malformed() Verdict {
@@ -28,7 +38,10 @@ func unknown() Verdict {
 type fault struct {
 	kind faultKind
 	at   link   // the entry
-	what string // the element, or the chain of a loop
+	what string // the element, the chain of a loop, or the words of a refusal
+	// address is the one that a refusal is about; only of faultRefused and
+	// faultRouted.
+	address string
 }
 
 type faultKind uint8
@@ -36,7 +49,8 @@ type faultKind uint8
 const (
 	faultNone         faultKind = iota
 	faultUnknown                // a target that nothing knows
-	faultForeign                // a target in a domain that is not ours
+	faultRefused                // the transport map refuses it
+	faultRouted                 // it might go on from the next host to anywhere
 	faultUnsupported            // a program or a file
 	faultInclude                // an included file that cannot be used
 	faultLoop                   // an entry that leads back to itself
@@ -52,8 +66,13 @@ func (f *fault) dropped() bool { return f.kind == faultUnknown }
 func (f *fault) verdict() Verdict {
 	v := Verdict{Code: 550, Reason: f.String()}
 	switch f.kind {
-	case faultForeign:
-		v.Status, v.Text = "5.7.1", "mail for it would go to another host, which is not done here"
+	case faultRefused:
+		v.Status, v.Text, _ = strings.Cut(f.what, " ")
+		if v.Status[0] == '4' {
+			v.Kind, v.Code = Defer, 450
+		}
+	case faultRouted:
+		return relayDeniedFor(f.String())
 	case faultUnsupported:
 		v.Status, v.Text = "5.3.5", "mail for it would go to a program or a file, which is not done here"
 	case faultInclude:
@@ -73,8 +92,10 @@ func (f *fault) verdict() Verdict {
 // text is for the postmaster, and does not say where.
 func (f *fault) text() string {
 	switch f.kind {
-	case faultForeign:
-		return fmt.Sprintf("%s: %s is in no domain of ours, and mail is not handed to other hosts", f.at.key, f.what)
+	case faultRefused:
+		return fmt.Sprintf("%s: the transport map refuses it: %s", f.address, f.what)
+	case faultRouted:
+		return fmt.Sprintf("%s: the next host might send it on to anywhere, and the client may not relay", f.address)
 	case faultUnsupported:
 		return fmt.Sprintf("%s: mail is not handed to programs or files: %s", f.at.key, f.what)
 	case faultInclude:

@@ -37,8 +37,13 @@ var house = map[string]place{
 	"internal/addr":    {level: format},
 	"internal/message": {level: format},
 	"internal/proxy":   {level: format},
-	"auth/sasl":        {level: format},
-	"dnsres/wire":      {level: format},
+	"internal/dsn": {level: format, beside: map[string]string{
+		"internal/smtp":    "ENVID and ORCPT are xtext, and what is an address says SMTP",
+		"internal/message": "a report quotes the header of the message",
+	}},
+	"internal/srs": {level: format, beside: map[string]string{"internal/addr": "it rewrites addresses"}},
+	"auth/sasl":    {level: format},
+	"dnsres/wire":  {level: format},
 
 	"smtpd/proto":          {level: engine},
 	"pop3d/proto":          {level: engine},
@@ -56,6 +61,7 @@ var house = map[string]place{
 	"smtpd":            {level: agent},
 	"pop3d":            {level: agent},
 	"internal/deliver": {level: agent},
+	"internal/relay":   {level: agent},
 
 	"internal/config": {level: leaf},
 	"cmd/barid":       {level: program},
