@@ -61,7 +61,7 @@ var errNamesTaken = errors.New("all names for this message are taken by differen
 // does not fit; any other error is one of the file system (wraps the errno)
 // and nothing was delivered.
 func (m Mailbox) Deliver(name string, msg *Message) error {
-	f, err := m.folder(name)
+	f, err := m.dirs(name)
 	if err != nil {
 		return err
 	}
@@ -72,13 +72,13 @@ func (m Mailbox) Deliver(name string, msg *Message) error {
 	// Somebody removed the directories. (Or it is the body's file that is
 	// gone; then the second attempt says so too.)
 	m.forget(name)
-	if f, err = m.folder(name); err != nil {
+	if f, err = m.dirs(name); err != nil {
 		return err
 	}
 	return m.deliver(f, msg)
 }
 
-func (m Mailbox) deliver(f *folder, msg *Message) error {
+func (m Mailbox) deliver(f *dirs, msg *Message) error {
 	if msg.Again {
 		if done, err := m.store.delivered(f, msg); done || err != nil {
 			return err
@@ -104,7 +104,7 @@ func (m Mailbox) deliver(f *folder, msg *Message) error {
 
 // place gives the message the first name that is free or that it already has.
 // made reports whether it is new there.
-func (s *Store) place(f *folder, msg *Message) (made bool, err error) {
+func (s *Store) place(f *dirs, msg *Message) (made bool, err error) {
 	for again := range againMax {
 		target := s.target(f, msg, again)
 		err := s.write(f, msg, target)
@@ -124,7 +124,7 @@ func (s *Store) place(f *folder, msg *Message) (made bool, err error) {
 }
 
 // target returns the path in new/ of a message.
-func (s *Store) target(f *folder, msg *Message, again int) string {
+func (s *Store) target(f *dirs, msg *Message, again int) string {
 	var room [512]byte
 	name := append(append(room[:0], f.new...), '/')
 	name = appendKey(name, msg.Micros, msg.ID, again, s.host)
@@ -133,7 +133,7 @@ func (s *Store) target(f *folder, msg *Message, again int) string {
 
 // write makes the file target with the message in it, whole from its first
 // moment on; fs.ErrExist when the name is taken.
-func (s *Store) write(f *folder, msg *Message, target string) error {
+func (s *Store) write(f *dirs, msg *Message, target string) error {
 	if msg.File != "" && len(msg.Front) == 0 {
 		err := s.fs.Link(msg.File, target)
 		if !cannotLink(err) {
@@ -164,7 +164,7 @@ func (s *Store) write(f *folder, msg *Message, target string) error {
 }
 
 // writeNamed is write for file systems without unnamed files: by way of tmp/.
-func (s *Store) writeNamed(f *folder, msg *Message, target string) error {
+func (s *Store) writeNamed(f *dirs, msg *Message, target string) error {
 	tmp := f.tmp + "/" + path.Base(target)
 	if err := s.writeTmp(tmp, msg); err != nil {
 		return err

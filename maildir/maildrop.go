@@ -20,7 +20,7 @@ import (
 // other programs. Not safe for concurrent use.
 type Maildrop struct {
 	mailbox Mailbox
-	folder  *folder
+	folder  *dirs
 	list    *list
 }
 
@@ -45,7 +45,7 @@ func (m Mailbox) OpenMaildrop() (*Maildrop, error) {
 }
 
 func (m Mailbox) openMaildrop() (*Maildrop, error) {
-	f, err := m.folder(Inbox)
+	f, err := m.dirs(Inbox)
 	if err != nil {
 		return nil, err
 	}

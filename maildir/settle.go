@@ -22,7 +22,7 @@ const (
 
 // delivered looks for the message in new/ and cur/ and reports whether it is
 // there (mended if it was torn).
-func (s *Store) delivered(f *folder, msg *Message) (bool, error) {
+func (s *Store) delivered(f *dirs, msg *Message) (bool, error) {
 	for again := range againMax {
 		target := s.target(f, msg, again)
 		found, err := s.find(f, path.Base(target))
@@ -40,7 +40,7 @@ func (s *Store) delivered(f *folder, msg *Message) (bool, error) {
 // find returns the path of the message that has the key of name, "" if there
 // is none. It looks into new/ for the very name, for that is where the message
 // was put, and reads cur/, because there it may have got flags.
-func (s *Store) find(f *folder, name string) (found string, err error) {
+func (s *Store) find(f *dirs, name string) (found string, err error) {
 	target := f.new + "/" + name
 	if _, err := s.fs.Stat(target); !errors.Is(err, fs.ErrNotExist) {
 		return target, err
@@ -65,7 +65,7 @@ func hasKey(name, key string) bool {
 
 // settle decides what the file found means for the message: true when it is
 // the message, which is then whole and waits for the next Sync.
-func (s *Store) settle(f *folder, found string, msg *Message) (bool, error) {
+func (s *Store) settle(f *dirs, found string, msg *Message) (bool, error) {
 	like, err := s.compare(found, msg)
 	if err != nil || like == different {
 		return false, err
@@ -81,7 +81,7 @@ func (s *Store) settle(f *folder, found string, msg *Message) (bool, error) {
 }
 
 // replace writes the message anew over the file found.
-func (s *Store) replace(f *folder, found string, msg *Message) error {
+func (s *Store) replace(f *dirs, found string, msg *Message) error {
 	tmp := f.tmp + "/" + path.Base(found)
 	if err := s.writeTmp(tmp, msg); err != nil {
 		return err

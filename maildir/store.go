@@ -49,13 +49,13 @@ const boxesMax = 100_000
 // could change unnoticed, but for directories that vanish, which shows.
 type box struct {
 	mu      sync.Mutex
-	folders map[string]*folder // those known to exist and to be durable
+	folders map[string]*dirs // those known to exist and to be durable
 
 	quota sync.Mutex // held from a change of what maildirsize counts until it says so
 }
 
-// folder holds the paths of a folder that exists.
-type folder struct {
+// dirs holds the paths of a folder that exists.
+type dirs struct {
 	new, cur, tmp string
 	device        uint64      // of the file system
 	named         atomic.Bool // the file system has no files without a name
@@ -99,7 +99,7 @@ func (s *Store) Mailbox(path string, quota Quota) Mailbox {
 		if len(s.boxes) >= boxesMax {
 			clear(s.boxes)
 		}
-		b = &box{folders: map[string]*folder{}}
+		b = &box{folders: map[string]*dirs{}}
 		s.boxes[path] = b
 	}
 	return Mailbox{store: s, box: b, path: path, quota: quota}
@@ -115,18 +115,18 @@ var ErrFolderName = errors.New("not a folder name")
 // makes that durable. The name is as on disk without the leading dot, levels
 // separated by dots.
 func (m Mailbox) Create(name string) error {
-	f, err := m.folder(name)
+	f, err := m.dirs(name)
 	if err != nil {
 		return err
 	}
 	return m.store.fs.SyncAll(f.new)
 }
 
-// folder returns a folder's paths and makes the folder first if need be. What
+// dirs returns a folder's paths and makes the folder first if need be. What
 // was found may have been made by a process that died before it could sync,
 // so the first use of a folder makes the next Sync one of the whole file
 // system.
-func (m Mailbox) folder(name string) (*folder, error) {
+func (m Mailbox) dirs(name string) (*dirs, error) {
 	m.box.mu.Lock()
 	defer m.box.mu.Unlock()
 	if f := m.box.folders[name]; f != nil {
@@ -136,7 +136,7 @@ func (m Mailbox) folder(name string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{new: path + "/new", cur: path + "/cur", tmp: path + "/tmp"}
+	f := &dirs{new: path + "/new", cur: path + "/cur", tmp: path + "/tmp"}
 	if err := m.store.make(path, f, name != Inbox); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func FolderName(name string) bool {
 
 // make creates what is missing of a folder's directories. Only those above the
 // mailbox are synced one by one, for they are made once.
-func (s *Store) make(path string, f *folder, sub bool) error {
+func (s *Store) make(path string, f *dirs, sub bool) error {
 	err := s.mkdir(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = s.fs.MkdirAll(filepath.Dir(path), 0o700); err == nil {

@@ -23,11 +23,11 @@ type pending struct {
 
 // delivery is a message that waits for a sync, where it was put.
 type delivery struct {
-	folder *folder
+	folder *dirs
 	name   string
 }
 
-func (u *unsynced) note(f *folder, name string) {
+func (u *unsynced) note(f *dirs, name string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.on(f)
@@ -36,13 +36,13 @@ func (u *unsynced) note(f *folder, name string) {
 
 // noteAll wants the whole file system synced next time, whatever is
 // delivered.
-func (u *unsynced) noteAll(f *folder) {
+func (u *unsynced) noteAll(f *dirs) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.on(f).all = true
 }
 
-func (u *unsynced) on(f *folder) *pending {
+func (u *unsynced) on(f *dirs) *pending {
 	if u.devices == nil {
 		u.devices = map[uint64]*pending{}
 	}

@@ -2,6 +2,8 @@ package vfs
 
 import (
 	"io"
+	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -159,6 +161,21 @@ func (f *diskFile) Size() (int64, error) {
 		return 0, pathError("stat", f.name, err)
 	}
 	return st.Size, nil
+}
+
+// SetModTime implements File with futimens(3). The time of access stays.
+func (f *diskFile) SetModTime(t time.Time) error {
+	mtime, err := unix.TimeToTimespec(t)
+	if err != nil {
+		return pathError("set time", f.name, err)
+	}
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, mtime}
+	err = retry(func() error { return unix.UtimesNanoAt(f.fd, "", times, unix.AT_EMPTY_PATH) })
+	if err == unix.ENOENT || err == unix.EINVAL { // before Linux 5.8
+		self := "/proc/self/fd/" + strconv.Itoa(f.fd)
+		err = retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, self, times, 0) })
+	}
+	return pathError("set time", f.name, err)
 }
 
 // Close gives the descriptor back. Linux frees it whatever close(2) returns,

@@ -14,6 +14,7 @@ package vfs
 import (
 	"io"
 	"io/fs"
+	"time"
 )
 
 // FS is a tree of files. Names are slash-separated paths as the operating
@@ -103,4 +104,7 @@ type File interface {
 	Allocate(size int64) error
 	// Size is the current size in bytes.
 	Size() (int64, error)
+	// SetModTime sets the time of modification. A Sync that has something
+	// else to write makes it durable, or SyncAll.
+	SetModTime(t time.Time) error
 }

@@ -2,6 +2,9 @@
 // again. Nothing runs in the background: whoever uses what the file says asks
 // first whether a look is due, and then whether the file looks different. A
 // file that nobody needs costs nothing, and a busy one a stat a second.
+//
+// Dirs is for those who cannot ask because they wait: directories into which
+// other programs put mail.
 package watch
 
 import (

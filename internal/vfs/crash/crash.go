@@ -56,6 +56,7 @@ type FS struct {
 
 	fault   func(Op) error
 	calls   int
+	past    int // operations before the last crash
 	changes int
 	cutAt   int // changes after this many fail; < 0: never
 }
@@ -166,6 +167,7 @@ func (fsys *FS) Crash() *FS {
 	defer fsys.mu.Unlock()
 	after := New(fsys.rng.Uint64())
 	after.capacity = fsys.capacity
+	after.past = fsys.past + fsys.calls
 	names := fsys.survivingNames()
 	copies := map[*inode]*inode{fsys.root: after.root}
 	fsys.survive(after, fsys.root, names, copies)
@@ -188,6 +190,9 @@ func (fsys *FS) survive(after *FS, old *inode, names map[*inode]map[string]*inod
 		after.used.Files++
 		if child.entries != nil {
 			fresh.entries, fresh.durableEntries = map[string]*inode{}, map[string]*inode{}
+			if fsys.unsettled(child) {
+				fresh.mtime = after.now() // whatever names it has now, it had no such time with them
+			}
 			fsys.survive(after, child, names, copies)
 			continue
 		}

@@ -112,7 +112,7 @@ func (f *file) resizing(do func()) {
 	before := len(f.inode.data)
 	do()
 	f.fsys.used.Bytes += int64(len(f.inode.data) - before)
-	f.inode.mtime = time.UnixMicro(int64(f.fsys.calls))
+	f.inode.mtime = f.fsys.now()
 	f.fsys.dirty[f.inode] = true
 }
 
@@ -164,6 +164,15 @@ func (f *file) Size() (int64, error) {
 		return 0, pathError("stat", f.name, err)
 	}
 	return int64(len(f.inode.data)), nil
+}
+
+func (f *file) SetModTime(t time.Time) error {
+	_, err := f.change("SetModTime")
+	defer f.fsys.mu.Unlock()
+	if err == nil {
+		f.inode.mtime = t
+	}
+	return pathError("set time", f.name, err)
 }
 
 func (f *file) Close() error {

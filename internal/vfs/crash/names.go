@@ -34,6 +34,7 @@ func (fsys *FS) change(c nameChange) {
 }
 
 func (fsys *FS) point(p place, to *inode) {
+	p.dir.mtime = fsys.now()
 	old := p.dir.entries[p.name]
 	if to != nil {
 		to.links++
@@ -118,6 +119,11 @@ func (fsys *FS) survivingNames() map[*inode]map[string]*inode {
 		}
 	}
 	return names
+}
+
+// unsettled reports whether changes in a directory wait for a sync.
+func (fsys *FS) unsettled(dir *inode) bool {
+	return slices.ContainsFunc(fsys.pending, func(c nameChange) bool { return c.touchesDir(dir) })
 }
 
 func (fsys *FS) keeper() func(i int) bool {

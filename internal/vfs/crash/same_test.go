@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"barid/internal/vfs"
 	"barid/internal/vfs/crash"
@@ -65,6 +66,9 @@ func transcript(fsys vfs.FS, root string) string {
 	say("allocate", f.Allocate(6))
 	size, err := f.Size()
 	say("size", err, size)
+	say("set time", f.SetModTime(time.Unix(1_700_000_000, 123_000)))
+	dated, err := fsys.Stat(at("d/a"))
+	say("stat", err, dated.ModTime().UnixNano())
 	say("sync", f.Sync())
 	g, err := fsys.Open(at("d/a"))
 	say("open", err)
@@ -76,6 +80,7 @@ func transcript(fsys vfs.FS, root string) string {
 	say("read on", err)
 	say("close", g.Close())
 	say("close again", g.Close())
+	say("set time of what is closed", g.SetModTime(time.Unix(1, 0)))
 	_, err = fsys.Open(at("d/none"))
 	say("open nothing", err)
 	say("link", fsys.Link(at("d/a"), at("d/b")))

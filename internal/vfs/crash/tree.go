@@ -294,8 +294,12 @@ func (fsys *FS) Free(name string) (bytes, files int64, err error) {
 	return max(fsys.capacity.Bytes-fsys.used.Bytes, 0), max(fsys.capacity.Files-fsys.used.Files, 0), nil
 }
 
+// now is the time that files get: that of the operation, never the same one
+// twice, also not after a crash.
+func (fsys *FS) now() time.Time { return time.UnixMicro(int64(fsys.past + fsys.calls)) }
+
 func (fsys *FS) newFile(perm fs.FileMode) *inode {
-	return &inode{number: fsys.calls, perm: perm, mtime: time.UnixMicro(int64(fsys.calls))}
+	return &inode{number: fsys.calls, perm: perm, mtime: fsys.now()}
 }
 
 func (fsys *FS) takeFile() error {
