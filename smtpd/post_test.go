@@ -34,12 +34,13 @@ type postman struct {
 
 	mu      sync.Mutex
 	changed *sync.Cond
+	begun   map[spool.ID]int // recipients of letters that are not complete
 	letters []letter
 	damaged error
 }
 
 func newPostman() *postman {
-	p := new(postman)
+	p := &postman{begun: map[spool.ID]int{}}
 	p.changed = sync.NewCond(&p.mu)
 	return p
 }
@@ -57,14 +58,18 @@ func (p *postman) Deliver(_ context.Context, job *spool.Job) {
 		id: job.ID, from: string(e.ReturnPath), envid: string(e.EnvID), account: string(e.Account), client: string(e.Client),
 		ret: e.Ret, kind: e.Body, utf8: e.SMTPUTF8, text: string(body),
 	}
-	for i := range job.Recipients {
-		r := &job.Recipients[i]
+	for _, r := range e.Recipients {
 		l.to = append(l.to, addressee{string(r.Address), string(r.Original), string(r.ORcpt), string(r.Dest), r.Notify})
-		r.Outcome = spool.Outcome{Kind: spool.Delivered}
+	}
+	for i := range job.Recipients {
+		job.Recipients[i].Outcome = spool.Outcome{Kind: spool.Delivered}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.letters = append(p.letters, l)
+	if p.begun[job.ID] += len(job.Recipients); p.begun[job.ID] == len(e.Recipients) {
+		delete(p.begun, job.ID)
+		p.letters = append(p.letters, l)
+	}
 	if err != nil {
 		p.damaged = err
 	}

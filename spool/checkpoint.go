@@ -84,7 +84,7 @@ func (s *Spool) runCheckpoints(q *agentQueue) {
 func (s *Spool) untilCheckpoint(q *agentQueue, since *time.Time) (pause time.Duration, count int) {
 	s.mu.Lock()
 	count = len(q.delivered)
-	idle := q.ready.count == 0 && q.running == 0
+	idle := q.ring.first == nil && q.running == 0
 	s.mu.Unlock()
 	switch {
 	case count == 0:

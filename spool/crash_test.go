@@ -80,6 +80,9 @@ func (w *world) Deliver(_ context.Context, job *Job) {
 		if want := fmt.Sprintf("r%d@example.test", r.index); string(r.Address) != want {
 			w.wrong("%v: address %q", k, r.Address)
 		}
+		if string(r.Dest) != job.destination.key {
+			w.wrong("%v: for %s, in a job for %s", k, r.Dest, job.destination.key)
+		}
 		r.Outcome = w.outcome(k, r.Attempt)
 		if r.Outcome.Kind == Delivered {
 			w.fresh[k] = true
@@ -151,7 +154,7 @@ func (w *world) sendOne(s *Spool, rng *rand.Rand) {
 	e := envelope()
 	for i := range 1 + rng.IntN(3) {
 		address := fmt.Sprintf("r%d@example.test", i)
-		e.Recipients = append(e.Recipients, Recipient{Address: []byte(address), Dest: []byte("local:x")})
+		e.Recipients = append(e.Recipients, Recipient{Address: []byte(address), Dest: fmt.Appendf(nil, "local:%d", rng.IntN(5))})
 	}
 	w.mu.Lock()
 	w.sent[id], w.count[id] = body, len(e.Recipients)

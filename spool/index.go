@@ -14,12 +14,17 @@ import (
 const indexMin = 5000
 
 const (
-	indexFixed   = 16 // segment number, its end, how many agents
-	indexMessage = 1
-	indexEntry   = 2
-	messageItem  = 1 + 4 + 4 + 8 + 8 + 1 + 4
-	entryItem    = 1 + 4 + 8 + 2 + 1 + 4 + 2
+	indexFixed       = 12 // segment number, its end
+	indexMessage     = 1
+	indexEntry       = 2
+	indexDestination = 3
+	messageItem      = 1 + 4 + 4 + 8 + 4 + 1 + 4 // and 4 for each recipient
+	entryItem        = 1 + 4 + 8 + 2 + 1 + 4 + 2
+	destinationItem  = 1 + 2 // and the key
 )
+
+// Destination keys are numbered in the order in which they first appear; each
+// stands before the first message that needs it.
 
 // indexPlace is where the index of a segment lies; the zero value: nowhere.
 type indexPlace struct {
@@ -75,82 +80,101 @@ func (s *Spool) withoutIndex() *segment {
 	return nil
 }
 
+// indexBuilder makes the index of one segment.
+type indexBuilder struct {
+	*Spool
+	seg     *segment
+	out     []byte
+	numbers map[*destination]uint32 // in this index
+}
+
 // buildIndex appends the index of a segment to dst; nil if it cannot have one.
 func (s *Spool) buildIndex(seg *segment, dst []byte) []byte {
 	le := binary.LittleEndian
-	dst = le.AppendUint64(dst, seg.seq)
-	dst = le.AppendUint32(dst, uint32(seg.end))
-	dst = le.AppendUint32(dst, uint32(len(s.agents)))
-	for _, q := range s.agents {
-		dst = append(append(dst, byte(len(q.name))), q.name...)
-	}
+	b := indexBuilder{Spool: s, seg: seg, numbers: map[*destination]uint32{}}
+	b.out = le.AppendUint32(le.AppendUint64(dst, seg.seq), uint32(seg.end))
 	sc := scanner{file: seg.file, seq: seg.seq, limit: seg.end}
 	for at := int64(0); at < seg.end; {
 		h, head, err := sc.record(at)
-		if err != nil || int64(len(dst)) > s.segmentSize/2 {
+		if err != nil || int64(len(b.out)) > s.segmentSize/2 {
 			return nil
 		}
 		ok := true
 		switch h.kind {
 		case typeMessage:
-			dst, ok = s.indexMessage(dst, seg, at, head)
+			ok = b.message(at, head)
 		case typeOutcomes:
-			dst, ok = indexEntries(dst, at+headerSize, head)
+			ok = b.entries(at+headerSize, head)
 		}
 		if !ok {
 			return nil
 		}
 		at += h.size()
 	}
-	return dst
+	return b.out
 }
 
-// indexMessage adds a message that is still alive in this place.
-func (s *Spool) indexMessage(dst []byte, seg *segment, at int64, head []byte) ([]byte, bool) {
+// message adds a message, if it is still alive in this place, and the entries
+// in its record.
+func (b *indexBuilder) message(at int64, head []byte) bool {
 	var h messageHead
 	if _, err := parseHeadFixed(head, &h); err != nil {
-		return dst, false
+		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.messages[h.id]
-	if m == nil || m.segment != seg || int64(m.offset) != at {
-		return dst, true
+	b.mu.Lock()
+	if m := b.messages[h.id]; m != nil && m.segment == b.seg && int64(m.offset) == at {
+		b.live(m, &h)
 	}
-	le := binary.LittleEndian
-	dst = le.AppendUint32(append(dst, indexMessage), m.offset)
-	dst = le.AppendUint32(dst, m.length)
-	dst = le.AppendUint64(dst, uint64(m.id))
-	dst = le.AppendUint64(dst, uint64(m.size))
-	dst = append(dst, h.flags&flagSpilled)
-	dst = le.AppendUint32(dst, h.count)
-	for _, r := range m.recipients() {
-		if r.agent == noAgent { // whose name only the envelope knows
-			return dst, false
-		}
-		dst = append(dst, r.agent)
-	}
+	b.mu.Unlock()
 	stateAt, entries := stateOf(head, &h)
-	return indexEntries(dst, at+headerSize+int64(stateAt), entries)
+	return b.entries(at+headerSize+int64(stateAt), entries)
 }
 
-// indexEntries adds entries of which the first lies at offset at.
-func indexEntries(dst []byte, at int64, entries []byte) ([]byte, bool) {
+// live adds a message. Under mu.
+func (b *indexBuilder) live(m *message, h *messageHead) {
+	le := binary.LittleEndian
+	rs := m.recipients()
+	for i := range rs {
+		b.number(b.destinationOf(&rs[i]))
+	}
+	b.out = le.AppendUint32(append(b.out, indexMessage), m.offset)
+	b.out = le.AppendUint32(b.out, m.length)
+	b.out = le.AppendUint64(b.out, uint64(m.id))
+	b.out = le.AppendUint32(b.out, m.sender)
+	b.out = append(b.out, h.flags&flagSpilled)
+	b.out = le.AppendUint32(b.out, h.count)
+	for i := range rs {
+		b.out = le.AppendUint32(b.out, b.numbers[b.destinationOf(&rs[i])])
+	}
+}
+
+// number gives a destination its number.
+func (b *indexBuilder) number(d *destination) {
+	if _, ok := b.numbers[d]; ok {
+		return
+	}
+	b.numbers[d] = uint32(len(b.numbers))
+	b.out = binary.LittleEndian.AppendUint16(append(b.out, indexDestination), uint16(len(d.key)))
+	b.out = append(b.out, d.key...)
+}
+
+// entries adds entries of which the first lies at offset at.
+func (b *indexBuilder) entries(at int64, entries []byte) bool {
 	le := binary.LittleEndian
 	var e entry
 	for n := 0; n < len(entries); {
 		length, err := e.parse(entries[n:])
 		if err != nil {
-			return dst, false
+			return false
 		}
-		dst = le.AppendUint32(append(dst, indexEntry), uint32(at+int64(n)))
-		dst = le.AppendUint64(dst, uint64(e.id))
-		dst = le.AppendUint16(dst, e.index)
-		dst = le.AppendUint32(append(dst, byte(e.state)), e.due)
-		dst = le.AppendUint16(dst, e.attempts)
+		b.out = le.AppendUint32(append(b.out, indexEntry), uint32(at+int64(n)))
+		b.out = le.AppendUint64(b.out, uint64(e.id))
+		b.out = le.AppendUint16(b.out, e.index)
+		b.out = le.AppendUint32(append(b.out, byte(e.state)), e.due)
+		b.out = le.AppendUint16(b.out, e.attempts)
 		n += length
 	}
-	return dst, true
+	return true
 }
 
 // readIndex takes over the index of seg. It says false, and has changed
@@ -168,73 +192,89 @@ func (r *recovery) readIndex(seg *segment, end int64) bool {
 		le.Uint64(head) != seg.seq || int64(le.Uint32(head[8:])) != end {
 		return false
 	}
-	agents, items, ok := r.indexAgents(head[indexFixed:], le.Uint32(head[12:]))
-	if !ok || !walkIndex(items, func([]byte) {}, func([]byte) {}) {
+	items := head[indexFixed:]
+	if !walkIndex(items, func(byte, []byte) {}) {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seg.index = place
-	return walkIndex(items,
-		func(item []byte) { r.applyIndexMessage(seg, item, agents) },
-		func(item []byte) {
-			e := entry{
-				id: ID(le.Uint64(item[5:])), index: le.Uint16(item[13:]), state: State(item[15]),
-				due: le.Uint32(item[16:]), attempts: le.Uint16(item[20:]),
-			}
-			r.applyEntry(&e, seg, int64(le.Uint32(item[1:])))
-		})
-}
-
-// indexAgents reads the names of agents and says which these are now.
-func (r *recovery) indexAgents(p []byte, count uint32) (agents, rest []byte, ok bool) {
-	for range count {
-		if len(p) == 0 || len(p) < 1+int(p[0]) {
-			return nil, nil, false
+	var keys [][]byte
+	return walkIndex(items, func(kind byte, item []byte) {
+		switch kind {
+		case indexDestination:
+			keys = append(keys, item[destinationItem:])
+		case indexMessage:
+			r.applyIndexMessage(seg, item, keys)
+		case indexEntry:
+			r.applyIndexEntry(seg, item)
 		}
-		agents = append(agents, r.agentOf(p[1:1+int(p[0])]))
-		p = p[1+int(p[0]):]
-	}
-	return agents, p, true
+	})
 }
 
-// walkIndex calls message and entry for the items; false if it cannot read on.
-func walkIndex(p []byte, message, entry func(item []byte)) bool {
-	for len(p) > 0 {
-		switch {
-		case p[0] == indexMessage && len(p) >= messageItem:
-			count := int64(binary.LittleEndian.Uint32(p[26:]))
-			if count > RecipientsMax || int64(len(p)) < messageItem+count {
-				return false
-			}
-			message(p[:messageItem+count])
-			p = p[messageItem+count:]
-		case p[0] == indexEntry && len(p) >= entryItem:
-			entry(p[:entryItem])
-			p = p[entryItem:]
-		default:
+// walkIndex calls do for each item; false if it cannot read on.
+func walkIndex(p []byte, do func(kind byte, item []byte)) bool {
+	for keys := int64(0); len(p) > 0; {
+		n := indexItem(p, keys)
+		if n <= 0 || n > int64(len(p)) {
 			return false
 		}
+		if p[0] == indexDestination {
+			keys++
+		}
+		do(p[0], p[:n])
+		p = p[n:]
 	}
 	return true
 }
 
-func (r *recovery) applyIndexMessage(seg *segment, item, agents []byte) {
+// indexItem is the length of the first item of p, before which stand so many
+// keys; 0 when it is none, and more than there is when it is cut off.
+func indexItem(p []byte, keys int64) int64 {
+	le := binary.LittleEndian
+	switch {
+	case p[0] == indexDestination && len(p) >= destinationItem:
+		return destinationItem + int64(le.Uint16(p[1:]))
+	case p[0] == indexEntry:
+		return entryItem
+	case p[0] != indexMessage || len(p) < messageItem:
+		return 0
+	}
+	count := int64(le.Uint32(p[22:]))
+	n := messageItem + 4*count
+	if count == 0 || count > RecipientsMax || n > int64(len(p)) {
+		return 0
+	}
+	for at := int64(messageItem); at < n; at += 4 {
+		if int64(le.Uint32(p[at:])) >= keys {
+			return 0
+		}
+	}
+	return n
+}
+
+func (r *recovery) applyIndexMessage(seg *segment, item []byte, keys [][]byte) {
 	le := binary.LittleEndian
 	id, length := ID(le.Uint64(item[9:])), le.Uint32(item[5:])
 	if m := r.messages[id]; m != nil {
 		r.relocate(m, seg, int64(le.Uint32(item[1:])), length)
 		return
 	}
-	m := r.newMessage(int(le.Uint32(item[26:])))
-	m.id, m.size, m.spilled = id, int64(le.Uint64(item[17:])), item[25] != 0
+	m := r.newMessage(int(le.Uint32(item[22:])))
+	m.id, m.sender, m.spilled = id, le.Uint32(item[17:]), item[21] != 0
 	m.segment, m.offset, m.length = seg, le.Uint32(item[1:]), length
 	rs := m.recipients()
-	for i, agent := range item[messageItem:] {
-		rs[i].agent = noAgent
-		if int(agent) < len(agents) {
-			rs[i].agent = agents[agent]
-		}
+	for i := range rs {
+		r.assign(&rs[i], r.destination(keys[le.Uint32(item[messageItem+4*i:])]))
 	}
 	r.addMessage(m)
+}
+
+func (r *recovery) applyIndexEntry(seg *segment, item []byte) {
+	le := binary.LittleEndian
+	e := entry{
+		id: ID(le.Uint64(item[5:])), index: le.Uint16(item[13:]), state: State(item[15]),
+		due: le.Uint32(item[16:]), attempts: le.Uint16(item[20:]),
+	}
+	r.applyEntry(&e, seg, int64(le.Uint32(item[1:])))
 }

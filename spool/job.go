@@ -25,19 +25,21 @@ type Job struct {
 	// Recipients are those to deliver to now.
 	Recipients []JobRecipient
 
-	spool    *Spool
-	message  *message
-	segment  *segment // pinned
-	offset   int64
-	length   int64
-	spilled  bool
-	head     messageHead
-	record   []byte // the record, or its header and head only
-	bodyAt   int64  // offset of the body in the segment
-	bodyCRC  uint32
-	wholes   bool // short records are read with their bodies
-	haveBody bool
-	spill    vfs.File // opened at first use
+	spool       *Spool
+	message     *message
+	destination *destination
+	epoch       uint32   // of the destination when the job began
+	segment     *segment // pinned
+	offset      int64
+	length      int64
+	spilled     bool
+	head        messageHead
+	record      []byte // the record, or its header and head only
+	bodyAt      int64  // offset of the body in the segment
+	bodyCRC     uint32
+	wholes      bool // short records are read with their bodies
+	haveBody    bool
+	spill       vfs.File // opened at first use
 }
 
 // JobRecipient is a recipient that an agent shall deliver to.

@@ -4,33 +4,48 @@ package spool
 // disk.
 type recipientState struct {
 	state    State
-	agent    uint8 // index into Spool.agents, or noAgent
+	marks    marks
 	attempts uint16
 	due      uint32 // seconds since 1970; when StateDeferred
+	// destination is its place in destinationTable.known.
+	destination uint32
 	// Where the newest entry lies: segment number less Spool.base, offset.
 	// The offset is 0 when there is none.
 	entrySegment uint32
 	entryOffset  uint32
 }
 
-// noAgent is the agent of a recipient whose destination nobody serves, as
-// happens when the configuration has changed. It waits.
-const noAgent = 0xff
+// marks are what is to be known of a recipient beside its state.
+type marks uint8
 
-// message is what memory holds about a message: about 130 bytes with its
+const (
+	markQueued  marks = 1 << iota // a task says that it is ready
+	markRunning                   // a job has it, whatever its state is meanwhile
+)
+
+func (r *recipientState) has(m marks) bool { return r.marks&m != 0 }
+
+// over says that nothing is left to do for the recipient, and that the disk
+// knows it.
+func (r *recipientState) over() bool { return r.state.final() && r.entryOffset != 0 }
+
+// message is what memory holds about a message: about 150 bytes with its
 // place in the map, so that a queue of a million fits. All of it is under
 // Spool.mu.
 type message struct {
 	id      ID
 	segment *segment
+	next    *message // by age
+	prev    *message
 	offset  uint32
 	length  uint32 // of the record, with header and padding
-	size    int64  // of the body
 	due     uint32 // of the first deferred recipient, while in Spool.due
 	place   int32  // in Spool.due, -1: not there
-	busy    uint16 // agents that have it queued or running, by bit
+	sender  uint32 // senderOf
+	left    uint32 // recipients that are not over
+	busy    uint16 // jobs that are running
 	spilled bool
-	moving  bool // being written again; nothing else may happen to it
+	claimed bool // being written again, or reported on; nothing else may happen to it
 	single  [1]recipientState
 	many    []recipientState // instead of single when there are more
 }
@@ -42,25 +57,17 @@ func (m *message) recipients() []recipientState {
 	return m.single[:]
 }
 
-// freeMax is how many messages are kept for reuse; the rest is left to the
-// collector.
-const freeMax = 4096
-
-// newMessage makes a message with count recipients, all ready. Under s.mu.
+// newMessage makes a message with count recipients, all ready, of which the
+// destinations must be assigned. Under s.mu.
 func (s *Spool) newMessage(count int) *message {
-	var m *message
-	if n := len(s.free); n > 0 {
-		m, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		m = new(message)
-	}
-	*m = message{place: -1}
+	m := s.free.get()
+	*m = message{place: -1, left: uint32(count)}
 	if count > 1 {
 		m.many = make([]recipientState, count)
 	}
 	rs := m.recipients()
 	for i := range rs {
-		rs[i] = recipientState{state: StateReady, agent: noAgent}
+		rs[i].state = StateReady
 	}
 	return m
 }
@@ -81,19 +88,18 @@ func (s *Spool) relocate(m *message, seg *segment, offset int64, length uint32) 
 	seg.liveBytes += int64(length)
 }
 
-// finishIfDone forgets a message all of whose recipients are final, and
-// durably so. Under s.mu.
+// finishIfDone forgets a message all of whose recipients are over. Under s.mu.
 func (s *Spool) finishIfDone(m *message) {
-	if m.busy != 0 || m.moving {
+	if m.left != 0 || m.busy != 0 || m.claimed {
 		return
 	}
-	for i := range m.recipients() {
-		if r := &m.recipients()[i]; !r.state.final() || r.entryOffset == 0 {
-			return
-		}
-	}
 	s.removeDue(m)
+	s.ages.remove(m)
 	delete(s.messages, m.id)
+	rs := m.recipients()
+	for i := range rs {
+		s.dismiss(&rs[i])
+	}
 	m.segment.live--
 	m.segment.liveBytes -= int64(m.length)
 	if m.segment.live == 0 {
@@ -103,9 +109,7 @@ func (s *Spool) finishIfDone(m *message) {
 		s.garbage = append(s.garbage, m.id)
 		s.nudge()
 	}
-	if len(s.free) < freeMax {
-		s.free = append(s.free, m)
-	}
+	s.free.put(m)
 }
 
 // forEach calls do for the recipients that an entry is about. Under s.mu.
@@ -128,10 +132,54 @@ func (s *Spool) entryDurable(e *entry, seg *segment, offset int64) {
 		return
 	}
 	m.forEach(e, func(r *recipientState) {
+		before := r.over()
 		r.entrySegment, r.entryOffset = uint32(seg.seq-s.base), uint32(offset)
 		if e.state == StateDone {
-			r.state = StateDone
+			s.setState(m, r, StateDone)
+		}
+		if !before && r.over() {
+			m.left--
 		}
 	})
 	s.finishIfDone(m)
+}
+
+// ages holds the messages in the order of their arrival.
+type ages struct{ oldest, newest *message }
+
+// add puts a message into the list. It is newer than all but a few.
+func (a *ages) add(m *message) {
+	after := a.newest
+	for after != nil && after.id > m.id {
+		after = after.prev
+	}
+	m.prev = after
+	if after != nil {
+		m.next, after.next = after.next, m
+	} else {
+		m.next, a.oldest = a.oldest, m
+	}
+	if m.next != nil {
+		m.next.prev = m
+	} else {
+		a.newest = m
+	}
+}
+
+// remove takes a message out of the list, if it is there.
+func (a *ages) remove(m *message) {
+	switch {
+	case m.prev != nil:
+		m.prev.next = m.next
+	case a.oldest == m:
+		a.oldest = m.next
+	default:
+		return
+	}
+	if m.next != nil {
+		m.next.prev = m.prev
+	} else {
+		a.newest = m.prev
+	}
+	m.next, m.prev = nil, nil
 }

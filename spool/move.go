@@ -5,7 +5,7 @@ package spool
 // segments behind can be freed.
 //
 // A message moves only while nothing else can happen to it: no agent has it, no
-// entry about it waits in the outbox, and `moving` keeps it so. Therefore all
+// entry about it waits in the outbox, and `claimed` keeps it so. Therefore all
 // that is known of it stands in its new record, envelope, body and entries,
 // which is durable as a whole or not at all.
 
@@ -109,7 +109,7 @@ func (s *Spool) beginMove(id ID, seg *segment, at int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.messages[id]
-	if m == nil || m.segment != seg || int64(m.offset) != at || m.busy != 0 || m.moving || !s.outbox.empty() {
+	if m == nil || m.segment != seg || int64(m.offset) != at || m.busy != 0 || m.claimed || !s.outbox.empty() {
 		return false
 	}
 	for _, r := range m.recipients() {
@@ -117,8 +117,7 @@ func (s *Spool) beginMove(id ID, seg *segment, at int64) bool {
 			return false
 		}
 	}
-	m.moving = true
-	s.removeDue(m)
+	s.claim(m)
 	return true
 }
 
@@ -191,10 +190,22 @@ func (s *Spool) endMoves(moves []*move) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, mv := range moves {
-		mv.message.moving = false
-		s.schedule(mv.message)
-		s.finishIfDone(mv.message)
+		s.unclaim(mv.message)
 	}
-	s.moved.Broadcast()
 	s.nudge()
+}
+
+// claim keeps everything else from happening to a message that no agent has,
+// until unclaim. Under s.mu.
+func (s *Spool) claim(m *message) {
+	m.claimed = true
+	s.removeDue(m)
+}
+
+// unclaim lets things happen to a message again. Under s.mu.
+func (s *Spool) unclaim(m *message) {
+	m.claimed = false
+	s.schedule(m)
+	s.finishIfDone(m)
+	s.unclaimed.Broadcast()
 }

@@ -260,8 +260,8 @@ func (s *Spool) decideAll(id ID, want State, recipients []int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.messages[id]
-	for m != nil && m.moving {
-		s.moved.Wait()
+	for m != nil && m.claimed {
+		s.unclaimed.Wait()
 		m = s.messages[id]
 	}
 	if m == nil {
@@ -302,7 +302,8 @@ func (s *Spool) decideOne(m *message, index uint16, want State, past *entry) {
 	case want == StateReady && r.state == StateRunning:
 		return
 	}
-	r.state, r.due = want, 0
+	s.setState(m, r, want)
+	r.due = 0
 	if want == StateReady {
 		r.attempts = 0
 	}

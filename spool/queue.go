@@ -6,17 +6,20 @@ import (
 	"time"
 )
 
-// agentQueue is an agent with the messages that are ready for it. All of it is
+// agentQueue is an agent with the destinations that it serves. All of it is
 // under Spool.mu.
 type agentQueue struct {
-	name  string
-	agent Agent
-	bit   uint16
-	index uint8
+	name   string
+	agent  Agent
+	limits Limits
+	states stateCounts // of its recipients
 
-	ready   fifo
-	work    *sync.Cond
-	running int
+	// ring are the destinations that may run now, the next one first; the
+	// other way round, one that may run is in the ring.
+	ring    destinationList
+	running int // deliveries
+	workers int // goroutines
+	idle    []*worker
 	closed  bool
 
 	// delivered are the recipients in state 4 in the order of delivery.
@@ -34,33 +37,17 @@ type delivery struct {
 	index   uint16
 }
 
-// fifo is a ring of messages.
-type fifo struct {
-	ring  []*message // length is a power of two
-	head  int
-	count int
-}
-
-func (q *fifo) push(m *message) {
-	if q.count == len(q.ring) {
-		bigger := make([]*message, max(2*len(q.ring), 64))
-		for i := range q.count {
-			bigger[i] = q.ring[(q.head+i)&(len(q.ring)-1)]
-		}
-		q.ring, q.head = bigger, 0
+// offer puts a destination into the ring of its agent if something of it may
+// run now, and else takes it out. Under s.mu.
+func (s *Spool) offer(d *destination) {
+	q := d.agent
+	may := d.tasks > 0 && d.running < d.window && d.place < 0 && q.limits.Workers > 0
+	switch {
+	case may && d.list == nil:
+		q.ring.push(d)
+	case !may && d.list == &q.ring:
+		q.ring.remove(d)
 	}
-	q.ring[(q.head+q.count)&(len(q.ring)-1)] = m
-	q.count++
-}
-
-func (q *fifo) pop() *message {
-	m := q.ring[q.head]
-	q.ring[q.head] = nil
-	q.head = (q.head + 1) & (len(q.ring) - 1)
-	if q.count--; q.count == 0 && len(q.ring) > 1<<16 {
-		*q = fifo{}
-	}
-	return m
 }
 
 // dueHeap holds the messages with a deferred recipient, the first due on top.
@@ -96,47 +83,81 @@ func (s *Spool) removeDue(m *message) {
 	}
 }
 
-// schedule gives m to the agents that have something to do for it now, and
-// puts it into the heap for the first recipient that is due later. It is called
-// whenever the state of a recipient has changed. Under s.mu.
+// schedule queues what m has for its destinations now, and puts it into the
+// heap for the first recipient that is due later. It is called whenever
+// recipients may have become ready. Under s.mu.
 func (s *Spool) schedule(m *message) {
-	if m.moving {
+	if m.claimed || s.idle {
 		return
 	}
 	now := s.seconds()
 	next := uint32(0)
 	rs := m.recipients()
+	s.markTasks(rs)
 	for i := range rs {
 		r := &rs[i]
-		if r.agent == noAgent || r.state != StateReady && r.state != StateDeferred {
+		d := s.destinationOf(r)
+		if d.agent == &s.nobody {
 			continue
 		}
-		if q := s.agents[r.agent]; m.busy&q.bit == 0 {
-			if r.isDue(now) {
-				m.busy |= q.bit
-				q.ready.push(m)
-				q.work.Signal()
-			} else if next == 0 || r.due < next {
-				next = r.due
-			}
+		if r.state == StateDeferred && r.due <= now {
+			s.setState(m, r, StateReady)
+			r.due = 0
+		}
+		switch {
+		case r.state == StateReady && !r.has(markQueued|markRunning):
+			s.queueRecipient(m, r, d)
+		case r.state == StateDeferred && (next == 0 || r.due < next):
+			next = r.due
 		}
 	}
 	s.setDue(m, next)
 }
 
-func (r *recipientState) isDue(now uint32) bool {
-	return r.state == StateReady || r.state == StateDeferred && r.due <= now
+// markTasks marks the destinations that have a task for the message already:
+// one is enough for all recipients there. Under s.mu.
+func (s *Spool) markTasks(rs []recipientState) {
+	s.generation++
+	for i := range rs {
+		if rs[i].has(markQueued) {
+			s.destinationOf(&rs[i]).mark = s.generation
+		}
+	}
+}
+
+func (s *Spool) queueRecipient(m *message, r *recipientState, d *destination) {
+	r.marks |= markQueued
+	if d.mark == s.generation {
+		return
+	}
+	d.mark = s.generation
+	s.push(d, m)
+	s.offer(d)
+	s.wakeWorker(d.agent)
 }
 
 func (s *Spool) setDue(m *message, due uint32) {
-	s.removeDue(m)
-	if due == 0 {
+	switch {
+	case due == 0:
+		s.removeDue(m)
 		return
+	case m.place < 0:
+		m.due = due
+		heap.Push(&s.due, m)
+	case m.due != due:
+		m.due = due
+		heap.Fix(&s.due, int(m.place))
 	}
-	m.due = due
-	heap.Push(&s.due, m)
 	if m.place == 0 {
 		wake(s.dueChanged)
+	}
+}
+
+// dueBy makes sure that the message is looked at when a recipient is due.
+// Under s.mu.
+func (s *Spool) dueBy(m *message, due uint32) {
+	if m.place < 0 || due < m.due {
+		s.setDue(m, due)
 	}
 }
 
@@ -147,7 +168,8 @@ func (s *Spool) seconds() uint32 { return uint32(s.now().Unix()) }
 // does so by itself; Wake is for clocks that jump.
 func (s *Spool) Wake() { wake(s.dueChanged) }
 
-// runClock gives messages to their agents when they become due.
+// runClock gives messages to their agents when they become due, and lets
+// destinations run when they have waited.
 func (s *Spool) runClock() {
 	defer s.background.Done()
 	timer := time.NewTimer(time.Hour)
@@ -163,18 +185,39 @@ func (s *Spool) runClock() {
 	}
 }
 
-// releaseDue schedules all messages that are due and says how long it is until
-// the next.
+// releaseMax is how many messages become due in one hold of the lock.
+const releaseMax = 1000
+
+// releaseDue schedules what is due and says how long it is until the next.
 func (s *Spool) releaseDue() time.Duration {
+	for s.releaseSome() {
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.releaseWaiting(now.UnixNano())
+	// Never longer than an hour: the clock may be set meanwhile.
+	pause := time.Hour
+	if len(s.due) > 0 {
+		pause = min(pause, time.Unix(int64(s.due[0].due), 0).Sub(now))
+	}
+	if w := s.destinations.waiting; len(w) > 0 {
+		pause = min(pause, time.Duration(w[0].until-now.UnixNano()))
+	}
+	return max(pause, 0)
+}
+
+// releaseSome schedules messages that are due, and says whether there may be
+// more.
+func (s *Spool) releaseSome() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.seconds()
-	for len(s.due) > 0 && s.due[0].due <= now {
+	for range releaseMax {
+		if len(s.due) == 0 || s.due[0].due > now {
+			return false
+		}
 		s.schedule(s.due[0])
 	}
-	if len(s.due) == 0 {
-		return time.Hour
-	}
-	// Never longer than an hour: the clock may be set meanwhile.
-	return min(time.Duration(s.due[0].due-now)*time.Second, time.Hour)
+	return true
 }

@@ -44,7 +44,7 @@ func (r *recovery) loseBody(m *message) {
 		if rs[i].state.final() {
 			continue
 		}
-		rs[i].state = StateFailed
+		r.setState(m, &rs[i], StateFailed)
 		e := entry{id: m.id, index: uint16(i), state: StateFailed, attempts: rs[i].attempts}
 		e.history, e.outcomes = appendAttempt(nil, 0, &lost)
 		r.note(&e)

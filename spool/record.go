@@ -3,13 +3,15 @@ package spool
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 )
 
 // The layout of a record's header; docs/spool.md draws it.
 const (
 	headerSize = 40
 	alignment  = 8
-	magic      = 0x31647262 // "brd1"
+	// magic is "brd" and the number of the layout of all that is on disk.
+	magic = 0x32647262
 )
 
 type recordType uint8
@@ -69,6 +71,14 @@ func parseHeader(p []byte, seq uint64, h *header) bool {
 		bodyCRC: le.Uint32(p[32:]),
 	}
 	return le.Uint32(p[36:]) == checksum(p[:36])
+}
+
+// otherLayout says whether p is a header of segment seq in another layout than
+// ours. That must not pass for a torn tail.
+func otherLayout(p []byte, seq uint64) bool {
+	le := binary.LittleEndian
+	return len(p) >= headerSize && le.Uint32(p)<<8 == magic<<8&math.MaxUint32 && le.Uint32(p) != magic &&
+		le.Uint64(p[8:]) == seq && le.Uint32(p[36:]) == checksum(p[:36])
 }
 
 // size is the length of the whole record in its segment, padding included.

@@ -32,7 +32,9 @@ func (s *Spool) load() error {
 		return err
 	}
 	for _, seg := range s.segments {
-		r.readOpen(seg)
+		if err := r.readOpen(seg); err != nil {
+			return err
+		}
 	}
 	if err := r.dropStrangers(); err != nil {
 		return err
@@ -47,31 +49,25 @@ func (s *Spool) load() error {
 		return err
 	}
 	r.settleTail()
-	if n := r.scheduleAll(); n > 0 {
-		s.log.Warn("spool: recipients wait for an agent that is not there", "recipients", n)
-	}
+	r.scheduleAll()
 	s.log.Info("spool: open", "messages", len(s.messages), "segments", len(s.segments),
 		"damaged", s.stats.damaged.Load(), "took", time.Since(r.started))
 	return nil
 }
 
-// scheduleAll begins deliveries, and counts the recipients that no agent
-// serves.
-func (r *recovery) scheduleAll() (orphans int) {
+// scheduleAll begins deliveries, oldest messages first.
+func (r *recovery) scheduleAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, m := range r.order {
-		if r.messages[m.id] != m {
-			continue
-		}
+	order := slices.DeleteFunc(r.order, func(m *message) bool { return r.messages[m.id] != m })
+	slices.SortFunc(order, func(a, b *message) int { return cmp.Compare(a.id, b.id) })
+	for _, m := range slices.Compact(order) {
+		r.ages.add(m)
 		r.schedule(m)
-		for _, rs := range m.recipients() {
-			if rs.agent == noAgent && !rs.state.final() {
-				orphans++
-			}
-		}
 	}
-	return orphans
+	if n := r.nobody.states.waiting(); n > 0 {
+		r.log.Warn("spool: recipients wait for an agent that is not there", "recipients", n)
+	}
 }
 
 // findFiles opens the segments and spares.
@@ -133,21 +129,25 @@ func (r *recovery) firstSequence() error {
 }
 
 // readOpen learns from an open record where older segments end.
-func (r *recovery) readOpen(seg *segment) {
+func (r *recovery) readOpen(seg *segment) error {
 	sc := scanner{file: seg.file, seq: seg.seq, limit: r.sizeOf(seg)}
+	if otherLayout(sc.peek(0, headerSize), seg.seq) {
+		return ErrLayout
+	}
 	h, head, err := sc.record(0)
 	if err != nil || h.kind != typeOpen {
-		return
+		return nil
 	}
 	lastID, segments, err := parseManifest(head)
 	if err != nil {
-		return
+		return nil
 	}
 	r.sawID(ID(lastID))
 	for seq, m := range segments {
 		r.ends[seq], r.indexes[seq] = m.end, m.index
 	}
 	r.manifest, r.newest = segments, seg.seq
+	return nil
 }
 
 func (r *recovery) sizeOf(seg *segment) int64 {
@@ -261,11 +261,11 @@ func (r *recovery) applyMessage(seg *segment, at int64, h *header, head []byte) 
 		return nil
 	}
 	m := r.newMessage(len(e.Recipients))
-	m.id, m.size, m.spilled = mh.id, int64(mh.size), mh.flags&flagSpilled != 0
+	m.id, m.sender, m.spilled = mh.id, senderOf(&e), mh.flags&flagSpilled != 0
 	m.segment, m.offset, m.length = seg, uint32(at), uint32(h.size())
 	rs := m.recipients()
 	for i := range rs {
-		rs[i].agent = r.agentOf(e.Recipients[i].Dest)
+		r.assign(&rs[i], r.destination(e.Recipients[i].Dest))
 	}
 	r.addMessage(m)
 	return nil
@@ -317,11 +317,16 @@ func (r *recovery) applyEntry(e *entry, seg *segment, offset int64) {
 	if m == nil {
 		return
 	}
-	m.forEach(e, func(state *recipientState) {
-		state.state, state.due, state.attempts = e.state, e.due, e.attempts
-		if e.state == StateRunning || e.state == StateDelivered {
-			state.state = StateReady
+	state := e.state
+	if state == StateRunning || state == StateDelivered {
+		state = StateReady
+	}
+	m.forEach(e, func(rs *recipientState) {
+		if !rs.over() {
+			rs.entryOffset = 0 // what makes it over is this entry
 		}
+		r.setState(m, rs, state)
+		rs.due, rs.attempts = e.due, e.attempts
 	})
 	r.entryDurable(e, seg, offset)
 }

@@ -28,6 +28,9 @@ var (
 	ErrDamaged = errors.New("spool: damaged on disk")
 	// ErrUnknown: there is no such message, or no such recipient of it.
 	ErrUnknown = errors.New("spool: no such message")
+	// ErrLayout is returned by Open: another version of the program has
+	// written what is there. Nothing was changed.
+	ErrLayout = errors.New("spool: written by another version, in another layout")
 )
 
 // Options say how a spool shall be. FS, Dir and at least one agent are needed;
@@ -45,11 +48,16 @@ type Options struct {
 	ReserveBytes int64
 	Schedule     Schedule         // DefaultSchedule
 	Agents       map[string]Agent // by the part of Dest before the first ':'; at most 16
-	Workers      int              // deliveries at a time for each agent; 8
+	// Workers is how many deliveries run at a time for each agent; 8.
+	// Negative: nothing is delivered and nothing expires, for tools that look
+	// into the spool while the server is down. Then agents may be nil; their
+	// names are what Commit takes.
+	Workers int
 	// Limits take the place of Workers for the agents that they name.
 	Limits map[string]Limits
 	// Destination says what is special about one destination key; nil:
-	// nothing. It is called when the destination becomes known.
+	// nothing. It is called when the destination becomes known, while the
+	// spool is locked: it must not call the spool, nor wait.
 	Destination func(dest []byte) DestinationLimits
 	// Reporter writes reports on failures, delays and successes. Without it
 	// failed recipients are kept in the queue.
@@ -63,7 +71,8 @@ type Options struct {
 	Now                func() time.Time // time.Now
 	Log                *slog.Logger     // slog.Default
 
-	indexMin int // for tests
+	indexMin       int           // for tests
+	workerPatience time.Duration // for tests
 }
 
 // Limits are how much an agent does at a time; 0 means what stands beside it.
@@ -106,21 +115,30 @@ type Spool struct {
 	space   space
 	stats   counters
 
-	mu          sync.Mutex
-	messages    map[ID]*message
-	free        []*message
-	due         dueHeap
-	agents      []*agentQueue // sorted by name; does not change
-	segments    []*segment    // the log, oldest first; the last is the active one
-	spares      []*spare
-	spareFailed time.Time
-	sequence    uint64 // the last segment number given out
-	indexMin    int    // messages in the queue from which on indexes are made
-	base        uint64 // no segment number of the log is below
-	outbox      outbox
-	garbage     []ID       // bodies to be removed
-	orphans     []ID       // messages refused by the log, whose bodies stay until it is in order
-	moved       *sync.Cond // a message has ended moving
+	mu             sync.Mutex
+	workerPatience time.Duration
+	idle           bool // nothing is delivered
+	messages       map[ID]*message
+	ages           ages
+	free           freeList[message]
+	due            dueHeap
+	destinations   destinationTable
+	flows          map[flowKey]*flow
+	freeFlows      freeList[flow]
+	freeTasks      freeList[task]
+	generation     uint64        // calls of schedule
+	agents         []*agentQueue // sorted by name; does not change
+	nobody         agentQueue    // of destinations that no agent serves
+	segments       []*segment    // the log, oldest first; the last is the active one
+	spares         []*spare
+	spareFailed    time.Time
+	sequence       uint64 // the last segment number given out
+	indexMin       int    // messages in the queue from which on indexes are made
+	base           uint64 // no segment number of the log is below
+	outbox         outbox
+	garbage        []ID       // bodies to be removed
+	orphans        []ID       // messages refused by the log, whose bodies stay until it is in order
+	unclaimed      *sync.Cond // a message is no longer claimed
 
 	idleLog *sync.Cond // of commits.mu: nobody leads
 
@@ -151,7 +169,7 @@ func Open(o Options) (*Spool, error) {
 		s.closeFiles()
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	s.start(o.Workers)
+	s.start()
 	return s, nil
 }
 
@@ -163,16 +181,19 @@ func newSpool(o *Options) (*Spool, error) {
 		reserveBytes:       orDefault(o.ReserveBytes, 64<<20),
 		checkpointInterval: orDefault(o.CheckpointInterval, time.Second),
 		messages:           map[ID]*message{},
+		flows:              map[flowKey]*flow{},
+		destinations:       destinationTable{byKey: map[string]*destination{}, limits: o.Destination},
+		idle:               o.Workers < 0,
 		indexMin:           orDefault(o.indexMin, indexMin),
+		workerPatience:     orDefault(o.workerPatience, workerPatience),
 		closing:            make(chan struct{}),
 		dueChanged:         make(chan struct{}, 1),
 		flushSoon:          make(chan struct{}, 1),
 		keeperWork:         make(chan struct{}, 1),
 	}
-	o.Workers = orDefault(o.Workers, 8)
 	s.commits.spool = s
 	s.idleLog = sync.NewCond(&s.commits.mu)
-	s.moved = sync.NewCond(&s.mu)
+	s.unclaimed = sync.NewCond(&s.mu)
 	s.deliveries, s.cancelDeliveries = context.WithCancel(context.Background())
 	if s.now == nil {
 		s.now = time.Now
@@ -186,7 +207,7 @@ func newSpool(o *Options) (*Spool, error) {
 	s.retry.Lifetime = orDefault(s.retry.Lifetime, DefaultSchedule().Lifetime)
 	s.segmentSize = min(max(padded(s.segmentSize), 64<<10), 1<<30)
 	s.spillSize = min(s.spillSize, s.segmentSize/8)
-	return s, s.addAgents(o.Agents)
+	return s, s.addAgents(o)
 }
 
 func orDefault[T int | int64 | time.Duration](v, byDefault T) T {
@@ -196,12 +217,12 @@ func orDefault[T int | int64 | time.Duration](v, byDefault T) T {
 	return v
 }
 
-func (s *Spool) addAgents(agents map[string]Agent) error {
-	if len(agents) == 0 || len(agents) > 16 {
+func (s *Spool) addAgents(o *Options) error {
+	if len(o.Agents) == 0 || len(o.Agents) > 16 {
 		return errors.New("spool: between 1 and 16 agents are needed")
 	}
-	for name, agent := range agents {
-		q := &agentQueue{name: name, agent: agent, work: sync.NewCond(&s.mu), checkpoint: make(chan struct{}, 1)}
+	for name, agent := range o.Agents {
+		q := &agentQueue{name: name, agent: agent, limits: o.limitsOf(name), checkpoint: make(chan struct{}, 1)}
 		s.agents = append(s.agents, q)
 	}
 	slices.SortFunc(s.agents, func(a, b *agentQueue) int {
@@ -210,18 +231,22 @@ func (s *Spool) addAgents(agents map[string]Agent) error {
 		}
 		return 1
 	})
-	for i, q := range s.agents {
-		q.index, q.bit = uint8(i), 1<<i
-	}
 	return nil
 }
 
-func (s *Spool) start(workers int) {
+// limitsOf are the limits of an agent with the defaults filled in.
+func (o *Options) limitsOf(agent string) Limits {
+	if o.Workers < 0 {
+		return Limits{}
+	}
+	l := o.Limits[agent]
+	l.Workers = orDefault(l.Workers, orDefault(o.Workers, 8))
+	l.Concurrency = orDefault(l.Concurrency, l.Workers)
+	return l
+}
+
+func (s *Spool) start() {
 	for _, q := range s.agents {
-		s.workers.Add(workers)
-		for range workers {
-			go s.runWorker(q)
-		}
 		s.background.Add(1)
 		go s.runCheckpoints(q)
 	}
@@ -244,7 +269,10 @@ func (s *Spool) Close(ctx context.Context) error {
 	s.mu.Lock()
 	for _, q := range s.agents {
 		q.closed = true
-		q.work.Broadcast()
+		for _, w := range q.idle {
+			w.awake <- struct{}{}
+		}
+		q.idle = nil
 	}
 	s.mu.Unlock()
 	s.workers.Wait()

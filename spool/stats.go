@@ -24,8 +24,9 @@ type Stats struct {
 
 	Messages int // in the queue
 	Segments int // files of the log
-	Ready    int // messages that wait for a worker, summed over the agents
+	Ready    int // recipients that wait for a worker, or for their destination
 	Running  int // deliveries under way
+	Workers  int // goroutines that deliver
 	Waiting  int // messages with a recipient that is tried again later
 	Unsynced int // deliveries that wait for a checkpoint
 }
@@ -42,7 +43,8 @@ func (s *Spool) Stats() Stats {
 	defer s.mu.Unlock()
 	st.Messages, st.Segments, st.Waiting = len(s.messages), len(s.segments), len(s.due)
 	for _, q := range s.agents {
-		st.Ready += q.ready.count
+		st.Ready += int(q.states[StateReady])
+		st.Workers += q.workers
 		st.Running += q.running
 		st.Unsynced += len(q.delivered) + len(q.syncing)
 	}

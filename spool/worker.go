@@ -3,14 +3,48 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
+// worker is a goroutine that delivers. It is made when there is work that no
+// idle one can do, and ends when there was none for a while.
+type worker struct {
+	job   Job
+	awake chan struct{} // gets a value when it shall look for work again
+	timer *time.Timer
+}
+
+// workerPatience is how long a worker waits for work.
+const workerPatience = 10 * time.Second
+
+// wakeWorker has somebody look into the ring of an agent. Under s.mu.
+func (s *Spool) wakeWorker(q *agentQueue) {
+	if q.ring.first == nil || q.closed {
+		return
+	}
+	if n := len(q.idle); n > 0 {
+		w := q.idle[n-1]
+		q.idle = q.idle[:n-1]
+		w.awake <- struct{}{}
+		return
+	}
+	if q.workers >= q.limits.Workers {
+		return
+	}
+	q.workers++
+	s.workers.Add(1)
+	w := &worker{awake: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	w.job.spool, w.job.wholes = s, true
+	go s.runWorker(q, w)
+}
+
 // runWorker delivers one message after the other.
-func (s *Spool) runWorker(q *agentQueue) {
+func (s *Spool) runWorker(q *agentQueue, w *worker) {
 	defer s.workers.Done()
-	job := &Job{spool: s, wholes: true}
-	for s.takeJob(q, job) {
+	defer w.timer.Stop()
+	job := &w.job
+	for s.takeJob(q, w) {
 		err := job.load()
 		if err == nil {
 			err = s.address(job)
@@ -26,49 +60,112 @@ func (s *Spool) runWorker(q *agentQueue) {
 	}
 }
 
-// takeJob waits for a message; it says false when the spool is closing.
-func (s *Spool) takeJob(q *agentQueue, job *Job) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// takeJob waits for a job; it says false when the worker shall end.
+func (s *Spool) takeJob(q *agentQueue, w *worker) bool {
 	for {
-		for q.ready.count == 0 && !q.closed {
-			q.work.Wait()
+		s.mu.Lock()
+		found := s.nextJob(q, &w.job)
+		if !found && !q.closed {
+			q.idle = append(q.idle, w)
 		}
-		if q.closed {
+		ends := !found && q.closed
+		s.mu.Unlock()
+		if found || ends {
+			return found
+		}
+		if !s.waitForWork(q, w) {
 			return false
 		}
-		m := q.ready.pop()
-		if s.startRecipients(q, job, m) {
-			q.running++
-			return true
-		}
-		m.busy &^= q.bit
-		s.schedule(m)
-		s.finishIfDone(m)
 	}
 }
 
-// startRecipients puts the recipients of m that are due for q into job and
-// into state 2; false if there are none any more. Under s.mu.
-func (s *Spool) startRecipients(q *agentQueue, job *Job, m *message) bool {
-	now := s.seconds()
+// waitForWork is where an idle worker is; false when it shall end.
+func (s *Spool) waitForWork(q *agentQueue, w *worker) bool {
+	w.timer.Reset(s.workerPatience)
+	select {
+	case <-w.awake:
+		return true
+	case <-w.timer.C:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.Index(q.idle, w)
+	if at < 0 { // somebody has just woken it
+		<-w.awake
+		return true
+	}
+	q.idle = slices.Delete(q.idle, at, at+1)
+	q.workers--
+	return false
+}
+
+// staleMax is how many tasks that have come to nothing are passed over in one
+// hold of the lock.
+const staleMax = 1000
+
+// nextJob takes the next job of an agent; false if there is none. Under s.mu.
+func (s *Spool) nextJob(q *agentQueue, job *Job) bool {
+	for stale := 1; q.ring.first != nil && !q.closed; stale++ {
+		d := q.ring.first
+		q.ring.remove(d)
+		m := s.messages[s.pop(d)]
+		begun := m != nil && s.startRecipients(d, job, m)
+		if begun {
+			s.begin(d, job, m)
+		}
+		s.offer(d) // at the end of the ring
+		if begun {
+			s.wakeWorker(q)
+			return true
+		}
+		if stale%staleMax == 0 {
+			s.mu.Unlock()
+			s.mu.Lock()
+		}
+	}
+	return false
+}
+
+// begin counts a job that begins. Under s.mu.
+func (s *Spool) begin(d *destination, job *Job, m *message) {
+	job.locate(m)
+	job.destination, job.epoch = d, d.epoch
+	job.Health, job.HealthText = HealthUnknown, ""
+	job.Expires = job.Arrived.Add(s.retry.Lifetime)
+	m.busy++
+	d.running++
+	d.agent.running++
+	if d.limits.Interval > 0 {
+		s.waitUntil(d, s.now().Add(d.limits.Interval).UnixNano())
+	}
+}
+
+// startRecipients puts the ready recipients that m has for d into job and into
+// state 2, as many as fit; the rest is queued again. False if there are none
+// any more. Under s.mu.
+func (s *Spool) startRecipients(d *destination, job *Job, m *message) bool {
+	most := d.agent.limits.Recipients
 	job.Recipients = job.Recipients[:0]
 	job.Attempt = 0
 	rs := m.recipients()
 	for i := range rs {
 		r := &rs[i]
-		if r.agent != q.index || !r.isDue(now) {
+		if !r.has(markQueued) || r.destination != d.index {
 			continue
 		}
-		r.state = StateRunning
-		job.Recipients = append(job.Recipients, JobRecipient{index: uint16(i), Attempt: int(r.attempts) + 1})
-		job.Attempt = max(job.Attempt, int(r.attempts)+1)
+		if most > 0 && len(job.Recipients) == most {
+			s.push(d, m)
+			break
+		}
+		r.marks &^= markQueued
+		if r.state == StateReady && !m.claimed {
+			s.setState(m, r, StateRunning)
+			r.marks |= markRunning
+			job.Recipients = append(job.Recipients, JobRecipient{index: uint16(i), Attempt: int(r.attempts) + 1})
+			job.Attempt = max(job.Attempt, int(r.attempts)+1)
+		}
 	}
-	if len(job.Recipients) == 0 {
-		return false
-	}
-	job.locate(m)
-	return true
+	return len(job.Recipients) > 0
 }
 
 // address fills in the recipients from the envelope that was read.
@@ -112,29 +209,38 @@ func (s *Spool) conclude(q *agentQueue, job *Job) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := job.message
+	m, d := job.message, job.destination
 	first := len(q.delivered)
 	all := len(job.Recipients) == len(m.recipients())
+	released := false // by an operator, meanwhile
 	for i := range job.Recipients {
 		r := &job.Recipients[i]
+		state := &m.recipients()[r.index]
+		state.marks &^= markRunning
 		if r.Outcome.Kind == Delivered {
-			m.recipients()[r.index].state = StateDelivered
+			s.setState(m, state, StateDelivered)
 			q.delivered = append(q.delivered, delivery{m, r.index})
 			s.stats.delivered.Add(1)
 		} else {
 			all = false
 			s.concludeOther(m, r, now)
+			released = released || state.state == StateReady
 		}
 	}
 	if all && len(job.Recipients) > 1 {
 		q.delivered = append(q.delivered[:first], delivery{m, allRecipients})
 	}
 	q.running--
-	m.busy &^= q.bit
+	d.running--
+	m.busy--
 	job.unpin()
-	s.schedule(m)
-	s.finishIfDone(m)
+	s.learn(d, job)
+	s.offer(d) // who concludes looks for work next
+	if released {
+		s.schedule(m)
+	}
 	s.checkpointSoon(q, first)
+	s.finishIfDone(m)
 }
 
 // checkpointSoon tells the checkpointer of q when the first recipient was
@@ -167,10 +273,13 @@ func (s *Spool) concludeOther(m *message, r *JobRecipient, now time.Time) {
 		if pause <= 0 {
 			pause = s.retry.pause(int(state.attempts))
 		}
-		state.state, state.due = StateDeferred, uint32(now.Add(pause+time.Second-1).Unix())
+		s.setState(m, state, StateDeferred)
+		state.due = uint32(now.Add(pause + time.Second - 1).Unix())
+		s.dueBy(m, state.due)
 		s.stats.deferred.Add(1)
 	} else {
-		state.state, state.due = StateFailed, 0
+		s.setState(m, state, StateFailed)
+		state.due = 0
 		s.stats.failed.Add(1)
 	}
 	history, outcomes := appendAttempt(r.history, r.outcomes, &Attempt{Time: now, Outcome: *o})

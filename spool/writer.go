@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"bytes"
 	"hash/crc32"
 
 	"barid/internal/vfs"
@@ -14,14 +13,14 @@ import (
 // It belongs to one goroutine. It comes from a pool and holds the memory of a
 // message, so it should be released when the session has no message.
 type Writer struct {
-	spool  *Spool
-	id     ID
-	open   bool
-	record record
-	size   int64 // of the body so far
-	agents []uint8
-	err    error // of an earlier Write
-	queued bool  // the record has been given to the log
+	spool    *Spool
+	id       ID
+	open     bool
+	record   record
+	size     int64     // of the body so far
+	envelope *Envelope // during Commit
+	err      error     // of an earlier Write
+	queued   bool      // the record has been given to the log
 
 	spill    vfs.File // not nil: the body goes there, record.body is its buffer
 	spillCRC uint32
@@ -140,8 +139,10 @@ func (w *Writer) Commit(e *Envelope) error {
 }
 
 func (w *Writer) commit(e *Envelope) error {
-	if err := w.findAgents(e); err != nil {
-		return err
+	for i := range e.Recipients {
+		if w.spool.agentOf(e.Recipients[i].Dest) == nil {
+			return ErrEnvelope
+		}
 	}
 	if w.spill != nil {
 		w.finishSpill()
@@ -152,7 +153,8 @@ func (w *Writer) commit(e *Envelope) error {
 	if err := w.encode(e); err != nil {
 		return err
 	}
-	w.queued = true
+	w.queued, w.envelope = true, e
+	defer func() { w.envelope = nil }()
 	return w.spool.commits.commit(&w.record)
 }
 
@@ -178,40 +180,18 @@ func (w *Writer) encode(e *Envelope) error {
 	return nil
 }
 
-func (w *Writer) findAgents(e *Envelope) error {
-	w.agents = w.agents[:0]
-	for i := range e.Recipients {
-		agent := w.spool.agentOf(e.Recipients[i].Dest)
-		if agent == noAgent {
-			return ErrEnvelope
-		}
-		w.agents = append(w.agents, agent)
-	}
-	return nil
-}
-
-// agentOf finds the agent of a destination key.
-func (s *Spool) agentOf(dest []byte) uint8 {
-	name, _, _ := bytes.Cut(dest, []byte{':'})
-	for i, q := range s.agents {
-		if q.name == string(name) {
-			return uint8(i)
-		}
-	}
-	return noAgent
-}
-
 // settled makes the message known to the queue.
 func (w *Writer) settled(r *record) {
-	s := w.spool
-	m := s.newMessage(len(w.agents))
-	m.id, m.size, m.spilled = w.id, w.size, w.spill != nil
+	s, e := w.spool, w.envelope
+	m := s.newMessage(len(e.Recipients))
+	m.id, m.sender, m.spilled = w.id, senderOf(e), w.spill != nil
 	m.segment, m.offset, m.length = r.segment, uint32(r.offset), uint32(r.size())
 	rs := m.recipients()
-	for i, agent := range w.agents {
-		rs[i].agent = agent
+	for i := range rs {
+		s.assign(&rs[i], s.destination(e.Recipients[i].Dest))
 	}
 	s.insert(m)
+	s.ages.add(m)
 	s.schedule(m)
 	s.stats.accepted.Add(1)
 }

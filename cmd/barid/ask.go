@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"barid/internal/config"
+	"barid/internal/route"
 	"barid/internal/vfs"
 	"barid/spool"
 )
@@ -63,19 +64,25 @@ func askSpool(cfg *config.Config, r *request, handle func(*answer) error) (last 
 	if r.Verb == "flush" {
 		return nil, exitWith(exitUnavailable, "no server answers, and only a server delivers: start it with 'barid serve'")
 	}
-	q, err := openIdleSpool(cfg, "none")
+	q, err := openIdleSpool(cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeIdleSpool(q)) }()
-	return operate(q, r, handle), nil
+	o := &operator{spool: q, router: func() (*route.Router, error) {
+		who, err := newWhoIsWho(cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return nil, err
+		}
+		return who.router, nil
+	}}
+	return o.operate(r, handle), nil
 }
 
 // openIdleSpool opens the spool of a server that does not run, as the user
-// that the server runs as. Nothing is delivered: the spool gets an agent by the
-// given name that does nothing. Messages for agents that a spool does not have
-// stay as they are; they can be looked at and changed.
-func openIdleSpool(cfg *config.Config, agent string) (*spool.Spool, error) {
+// that the server runs as. Nothing is delivered. Messages can be looked at and
+// changed, and new ones taken for every agent that a server has.
+func openIdleSpool(cfg *config.Config) (*spool.Spool, error) {
 	if _, err := (vfs.Disk{}).Stat(cfg.Spool.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, exitWith(exitUnavailable, "no server answers, and there is no spool in %s: is this the right configuration?", cfg.Spool.Dir)
 	}
@@ -89,37 +96,22 @@ func openIdleSpool(cfg *config.Config, agent string) (*spool.Spool, error) {
 	if err := id.become(); err != nil {
 		return nil, err
 	}
-	q, err := openSpool(cfg, slog.New(slog.DiscardHandler), map[string]spool.Agent{agent: idleAgent{}})
+	o := spoolOptions(cfg)
+	o.Workers, o.Agents, o.Log = -1, map[string]spool.Agent{}, slog.New(slog.DiscardHandler)
+	for _, name := range agentNames() {
+		o.Agents[name] = nil
+	}
+	q, err := openSpool(cfg, o)
 	if errors.Is(err, vfs.ErrLocked) {
 		return nil, exitWith(exitTempFail, "%w: it may be about to start or to end; try again", err)
 	}
 	return q, err
 }
 
-// closeIdleSpool ends at once: the idle agent has nothing to finish.
+// closeIdleSpool closes what openIdleSpool opened.
 func closeIdleSpool(q *spool.Spool) error {
-	now, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := q.Close(now); err != nil && !errors.Is(err, errIdle) {
+	if err := q.Close(context.Background()); err != nil {
 		return fmt.Errorf("closing the spool: %w", err)
 	}
 	return nil
 }
-
-// idleAgent delivers nothing and leaves no trace of it. It keeps a message
-// until the spool closes, and then says that it is delivered but that this
-// cannot be made durable: what was not synced, the next start delivers.
-type idleAgent struct{}
-
-var errIdle = errors.New("delivery begins when the server starts")
-
-// Deliver implements spool.Agent.
-func (idleAgent) Deliver(ctx context.Context, job *spool.Job) {
-	<-ctx.Done()
-	for i := range job.Recipients {
-		job.Recipients[i].Outcome.Kind = spool.Delivered
-	}
-}
-
-// Sync implements spool.Agent.
-func (idleAgent) Sync() error { return errIdle }

@@ -88,8 +88,9 @@ func (s *scene) open(twice bool) {
 	}
 	var err error
 	s.spool, err = spool.Open(spool.Options{
-		FS: s.fs, Dir: filepath.Join(s.dir, "spool"), SegmentSize: 64 << 10, SpillSize: 4096, ReserveBytes: 1, Workers: 2,
-		Agents: map[string]spool.Agent{"local": agent}, Log: slog.New(slog.DiscardHandler),
+		FS: s.fs, Dir: filepath.Join(s.dir, "spool"), SegmentSize: 64 << 10, SpillSize: 4096, ReserveBytes: 1,
+		Workers: 1, // so that nobody else is at the mailboxes between two deliveries
+		Agents:  map[string]spool.Agent{"local": agent}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		s.t.Fatal(err)
