@@ -1,6 +1,6 @@
 // Package dsn writes delivery status notifications: what became of a message,
-// for the person who sent it and for the program that sent it (RFC 3464, RFC
-// 6522, RFC 6533).
+// for the person who sent it and for the program that sent it
+// (RFC 3464, RFC 6522, RFC 6533).
 //
 // A notification has three parts: a text in plain words, the same in fields
 // that programs read, and the message, or its header, so that both know what
@@ -50,6 +50,9 @@ type Report struct {
 	// To is the sender of the message, a mailbox without brackets. When it is
 	// not ASCII, he is taken to read SMTPUTF8.
 	To []byte
+	// Postmaster says that To is our postmaster, because the sender cannot be
+	// told: there is none, or no way to him (RFC 3461 section 5.2).
+	Postmaster bool
 
 	Queue        string    // the message's ID here, for the people who read logs
 	EnvID        []byte    // ENVID of the message in xtext, as it came; empty: none was given

@@ -77,6 +77,11 @@ var golden = map[string]func() *Report{
 		r.Recipients[2].Status, r.Recipients[2].Text = "5.7.1", "554 5.7.1 Verweigert für Sie\tund alle "+strings.Repeat("weiteren ", 20)
 		return r
 	},
+	"postmaster": func() *Report {
+		r := report(plainMessage, refused)
+		r.To, r.Postmaster = []byte("postmaster@example.test"), true
+		return r
+	},
 	"utf8-sender": func() *Report {
 		r := report(strings.ReplaceAll(plainMessage, "lunch", "déjeuner"), refused)
 		r.To, r.UTF8 = []byte("älice@exämple.org"), true

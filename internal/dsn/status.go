@@ -2,9 +2,9 @@ package dsn
 
 import "barid/internal/smtp"
 
-// header writes the header section of the report (RFC 5322 section 3.6, RFC
-// 6522 section 3). Auto-Submitted keeps programs from answering it (RFC 3834
-// section 5).
+// header writes the header section of the report (RFC 5322 section 3.6,
+// RFC 6522 section 3). Auto-Submitted keeps programs from answering it
+// (RFC 3834 section 5).
 func (p *printer) header(r *Report, f Form, boundary string) {
 	host := string(appendClean(nil, []byte(r.Host), ascii, nameMax))
 	p.string("From: Mail Delivery System <MAILER-DAEMON@" + host + ">\n")
@@ -13,7 +13,7 @@ func (p *printer) header(r *Report, f Form, boundary string) {
 	} else {
 		p.string("To: undisclosed-recipients:;\n")
 	}
-	p.string("Subject: " + subjects[worst(r.Recipients)] + "\n")
+	p.string("Subject: " + r.subject() + "\n")
 	p.date("Date", r.Date)
 	p.string("Message-ID: <" + r.ID + "@" + host + ">\n")
 	if id := string(p.head.messageID); id != "" {
@@ -32,6 +32,13 @@ var subjects = [...]string{
 	Failed:    "Your message could not be delivered",
 }
 
+func (r *Report) subject() string {
+	if r.Postmaster {
+		return "Mail that can be neither delivered nor returned"
+	}
+	return subjects[worst(r.Recipients)]
+}
+
 func (p *printer) encoding(eightBit bool) {
 	if eightBit {
 		p.string("Content-Transfer-Encoding: 8bit\n")
@@ -41,8 +48,8 @@ func (p *printer) encoding(eightBit bool) {
 // delimiter begins a part.
 func (p *printer) delimiter(boundary string) { p.string("\n--" + boundary + "\n") }
 
-// statusSubtype is the type of the second part, and of the report with it (RFC
-// 6522 section 3, RFC 6533 section 4.1).
+// statusSubtype is the type of the second part, and of the report with it
+// (RFC 6522 section 3, RFC 6533 section 4.1).
 func statusSubtype(utf8 bool) string {
 	if utf8 {
 		return "global-delivery-status"

@@ -20,50 +20,67 @@ func (p *printer) textPart(text []byte, boundary string) {
 // the first recipients, and where to ask.
 func appendText(dst []byte, r *Report) []byte {
 	host := string(appendClean(nil, []byte(r.Host), ascii, nameMax))
-	opening := "This is the mail system of " + host + ". It writes to you about a message that you sent"
+	whose := ownMessage
+	if r.Postmaster {
+		whose = strangersMessage
+	}
+	opening := "This is the mail system of " + host + ". It writes to you about " + whose.opening
 	if !r.Arrived.IsZero() {
 		opening += " and that came here on " + r.Arrived.Format(dateFormat)
 	}
 	dst = appendParagraph(dst, opening+".")
 	for i := range r.Recipients[:min(len(r.Recipients), spelledMax)] {
-		dst = appendParagraph(append(dst, '\n'), r.Recipients[i].sentences())
+		dst = appendParagraph(append(dst, '\n'), r.Recipients[i].sentences(whose))
 	}
 	if more := len(r.Recipients) - spelledMax; more > 0 {
 		dst = appendParagraph(append(dst, '\n'), "The same message has "+strconv.Itoa(more)+" more such recipients; the second part of this report names them all.")
 	}
-	closing := "The header of your message is attached, so that you can tell which one it was."
+	closing := "The header of " + whose.your + " message is attached, so that you can tell which one it was."
 	if r.Full {
-		closing = "Your message is attached."
+		closing = whose.Your + " message is attached."
 	}
-	closing += " For help write to <postmaster@" + host + ">"
-	if r.Queue != "" {
-		closing += " and mention " + r.Queue
+	switch {
+	case r.Postmaster:
+		closing += " The log has more under " + r.Queue
+	case r.Queue != "":
+		closing += " For help write to <postmaster@" + host + "> and mention " + r.Queue
+	default:
+		closing += " For help write to <postmaster@" + host + ">"
 	}
 	return appendParagraph(append(dst, '\n'), closing+".")
 }
+
+// possession is how a text speaks of the message.
+type possession struct{ opening, your, Your string }
+
+var (
+	ownMessage       = possession{"a message that you sent", "your", "Your"}
+	strangersMessage = possession{"a message whose sender cannot be told", "the", "The"}
+)
 
 func appendParagraph(dst []byte, text string) []byte {
 	return append(appendFolded(dst, []byte(text), "\n"), '\n')
 }
 
 // sentences say what became of a recipient.
-func (r *Recipient) sentences() string {
+func (r *Recipient) sentences(whose possession) string {
 	to := "<" + string(appendClean(nil, r.Address, unicode, addressMax)) + ">"
+	your := whose.Your
 	switch r.Action {
 	case Failed:
-		return "Your message could not be delivered to " + to + "." + r.reason() + r.advice()
+		return your + " message could not be delivered to " + to + "." + r.reason() + whose.advice(r)
 	case Delayed:
 		until := ""
 		if !r.RetryUntil.IsZero() {
 			until = " until " + r.RetryUntil.Format(dateFormat)
 		}
-		return "Your message has not been delivered to " + to + " yet." + r.reason() + " It will be tried again" + until + ". You need not send it again."
+		return your + " message has not been delivered to " + to + " yet." + r.reason() + " It will be tried again" + until + ". You need not send it again."
 	case Relayed:
-		return "Your message to " + to + " was passed on to " + r.server("the next server") + ", which sends no reports on what becomes of it."
+		return your + " message to " + to + " was passed on to " + r.server("the next server") + ", which sends no reports on what becomes of it."
 	case Expanded:
-		return "Your message to " + to + " was sent on to all the addresses that this one stands for."
+		return your + " message to " + to + " was sent on to all the addresses that this one stands for."
 	}
-	return "Your message is in the mailbox of " + to + ". This does not mean that it has been read."
+	return your + " message is in the mailbox of " + to + ". This does not mean that it has been read."
 }
 
 // server is the name of the server that had a word.
@@ -87,8 +104,16 @@ func (r *Recipient) reason() string {
 	return " This is what " + r.server("") + " said: \"" + text + "\"."
 }
 
-// advice is what the sender can do about a failure (RFC 3463 section 3, RFC
-// 7505 section 4.2).
+// advice is for senders only.
+func (whose possession) advice(r *Recipient) string {
+	if whose == strangersMessage {
+		return ""
+	}
+	return r.advice()
+}
+
+// advice is what the sender can do about a failure (RFC 3463 section 3,
+// RFC 7505 section 4.2).
 func (r *Recipient) advice() string {
 	status := r.status()
 	if status[0] == '4' {

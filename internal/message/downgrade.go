@@ -93,8 +93,8 @@ func (w *rewriter) downgradedContent(e *entity) {
 }
 
 // mayEncode reports whether a message/... type may be encoded as a whole: those
-// that can hold UTF-8 in their header fields may (RFC 6532 section 3.7, RFC
-// 6533 section 4.4).
+// that can hold UTF-8 in their header fields may (RFC 6532 section 3.7,
+// RFC 6533 section 4.4).
 func mayEncode(m MediaType) bool {
 	return m.Is("message", "global") || m.Is("message", "global-headers") || m.Is("message", "global-delivery-status")
 }

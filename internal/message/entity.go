@@ -59,8 +59,8 @@ func mediaTypeOf(header []byte, role role) MediaType {
 }
 
 // isLegible reports whether the body is for people to read, even undecoded:
-// text, what says nothing that can be read, which is taken for text/plain (RFC
-// 2045 section 5.2), and what holds messages.
+// text, what says nothing that can be read, which is taken for text/plain
+// (RFC 2045 section 5.2), and what holds messages.
 func (e *entity) isLegible() bool {
 	return len(e.media.Type) == 0 || e.media.Is("text", "*") || e.media.Is("message", "*") || e.media.Is("multipart", "*")
 }
