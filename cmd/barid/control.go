@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"barid/spool"
 )
 
 // The control socket is how barid queue reaches a running server: one request
@@ -28,19 +26,27 @@ type request struct {
 	// The messages: by id, or else all that what follows applies to.
 	IDs          []string `json:"ids,omitempty"`
 	State        string   `json:"state,omitempty"`
-	Address      string   `json:"address,omitempty"` // part of one
+	From         string   `json:"from,omitempty"`    // part of the sender's address
+	To           string   `json:"to,omitempty"`      // part of a recipient's
+	Address      string   `json:"address,omitempty"` // part of either
 	Dest         string   `json:"dest,omitempty"`
-	OlderSeconds int64    `json:"older,omitempty"` // since the arrival, at least
+	Reason       string   `json:"reason,omitempty"` // part of the newest attempt's outcome
+	OlderSeconds int64    `json:"older,omitempty"`  // since the arrival, at least
+	NewerSeconds int64    `json:"newer,omitempty"`  // and at most
+	By           string   `json:"by,omitempty"`     // of summary: what is counted, see ageKeys
 }
 
 // answer is one line of the answer.
 type answer struct {
-	Message *queued `json:"message,omitempty"`
-	Body    []byte  `json:"body,omitempty"`   // a piece of a message's text
-	Failed  string  `json:"failed,omitempty"` // why one message is not what was asked for; the others go on
-	Done    bool    `json:"done,omitempty"`
-	Count   int     `json:"count,omitempty"` // messages concerned
-	Error   string  `json:"error,omitempty"`
+	Message     *queued      `json:"message,omitempty"`
+	Destination *destination `json:"destination,omitempty"`
+	Ages        *ageRow      `json:"ages,omitempty"`
+	Body        []byte       `json:"body,omitempty"`     // a piece of a message's text
+	Failed      string       `json:"failed,omitempty"`   // why one message is not what was asked for; the others go on
+	Progress    int          `json:"progress,omitempty"` // messages done so far
+	Done        bool         `json:"done,omitempty"`
+	Count       int          `json:"count,omitempty"` // messages concerned
+	Error       string       `json:"error,omitempty"`
 }
 
 // requestMax bounds a request, in bytes: all ids that fit on a command line.
@@ -48,17 +54,17 @@ const requestMax = 8 << 20
 
 // control serves the control socket.
 type control struct {
-	socket net.Listener
-	spool  *spool.Spool
-	logger *slog.Logger
+	socket   net.Listener
+	operator *operator
+	logger   *slog.Logger
 
 	wait   sync.WaitGroup
 	ctx    context.Context // ends when answers are cut short
 	cancel context.CancelFunc
 }
 
-func serveControl(socket net.Listener, q *spool.Spool, logger *slog.Logger) *control {
-	c := &control{socket: socket, spool: q, logger: logger}
+func serveControl(socket net.Listener, o *operator, logger *slog.Logger) *control {
+	c := &control{socket: socket, operator: o, logger: logger}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wait.Go(c.accept)
 	return c
@@ -109,7 +115,13 @@ func (c *control) serve(conn *net.UnixConn) {
 	defer stop()
 	out := bufio.NewWriterSize(&patientWriter{conn}, 32<<10)
 	put := json.NewEncoder(out)
-	_ = put.Encode(c.answer(conn, func(a *answer) error { return put.Encode(a) })) // whoever is gone needs no answer
+	last := c.answer(conn, func(a *answer) error {
+		if err := put.Encode(a); err != nil || a.Progress == 0 {
+			return err
+		}
+		return out.Flush()
+	})
+	_ = put.Encode(last) // whoever is gone needs no answer
 	_ = out.Flush()
 }
 
@@ -127,7 +139,7 @@ func (c *control) answer(conn *net.UnixConn, put func(*answer) error) *answer {
 	if err := json.NewDecoder(io.LimitReader(conn, requestMax)).Decode(&r); err != nil {
 		return &answer{Done: true, Error: "request not understood: " + err.Error()}
 	}
-	last := operate(c.spool, &r, put)
+	last := c.operator.operate(&r, put)
 	if v := findVerb(r.Verb); v != nil && v.changes {
 		c.logger.Info("queue", "verb", r.Verb, "messages", last.Count, "uid", peer.Uid, "error", last.Error)
 	}

@@ -113,6 +113,9 @@ func (s *server) pop3Door(w *whoIsWho) newSession {
 // localAgent is the agent for our own mailboxes, as destinations name it.
 const localAgent = "local"
 
+// agentNames are the agents that a server has.
+func agentNames() []string { return []string{localAgent, "smtp", "lmtp", "discard", "expanded"} }
+
 // agents are who delivers from the queue. They follow the newest
 // configuration.
 func (s *server) agents() map[string]spool.Agent {

@@ -3,34 +3,46 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
+	"barid/internal/route"
 	"barid/spool"
 )
+
+// operator does what requests ask of a queue.
+type operator struct {
+	spool *spool.Spool
+	// router says where requeued recipients go.
+	router func() (*route.Router, error)
+}
 
 // verb is something that can be asked of the queue.
 type verb struct {
 	name    string
 	changes bool // and is worth a line in the log
 	// one does it to one message.
-	one func(q *spool.Spool, id spool.ID, put func(*answer) error) error
-	// all, if there is one, does it to all messages of a filter at once.
-	all func(q *spool.Spool, f spool.Filter, put func(*answer) error) (count int, err error)
+	one func(o *operator, c chosen, put func(*answer) error) error
+	// all, if there is one, does it to a selection that names no ids.
+	all func(o *operator, s *selection, put func(*answer) error) (count int, err error)
 }
 
 func verbs() []verb {
-	change := func(do func(*spool.Spool, spool.ID) error) func(*spool.Spool, spool.ID, func(*answer) error) error {
-		return func(q *spool.Spool, id spool.ID, _ func(*answer) error) error { return do(q, id) }
+	change := func(do func(*spool.Spool, spool.ID, ...int) error) func(*operator, chosen, func(*answer) error) error {
+		return func(o *operator, c chosen, _ func(*answer) error) error { return do(o.spool, c.id, c.recipients...) }
 	}
 	return []verb{
 		{name: "list", one: showMessage, all: listQueue},
 		{name: "show", one: showMessage},
 		{name: "cat", one: catMessage},
-		{name: "hold", changes: true, one: change(func(q *spool.Spool, id spool.ID) error { return q.Hold(id) })},
-		{name: "release", changes: true, one: change(func(q *spool.Spool, id spool.ID) error { return q.Release(id) })},
-		{name: "delete", changes: true, one: change(func(q *spool.Spool, id spool.ID) error { return q.Delete(id) })},
-		{name: "flush", changes: true, one: change(flushMessage), all: flushQueue},
+		{name: "summary", all: summarize},
+		{name: "destinations", all: listDestinations},
+		{name: "hold", changes: true, one: change((*spool.Spool).Hold)},
+		{name: "release", changes: true, one: change((*spool.Spool).Release)},
+		{name: "delete", changes: true, one: change((*spool.Spool).Delete)},
+		{name: "requeue", changes: true, one: requeueMessage},
+		{name: "flush", changes: true, one: flushMessage, all: flushQueue},
 	}
 }
 
@@ -46,8 +58,8 @@ func findVerb(name string) *verb {
 
 // operate does what a request asks of the queue, gives what it finds to put,
 // and returns the end of the answer.
-func operate(q *spool.Spool, r *request, put func(*answer) error) *answer {
-	count, err := r.operate(q, put)
+func (o *operator) operate(r *request, put func(*answer) error) *answer {
+	count, err := o.request(r, put)
 	last := &answer{Done: true, Count: count}
 	if err != nil {
 		last.Error = err.Error()
@@ -55,27 +67,25 @@ func operate(q *spool.Spool, r *request, put func(*answer) error) *answer {
 	return last
 }
 
-func (r *request) operate(q *spool.Spool, put func(*answer) error) (count int, err error) {
+func (o *operator) request(r *request, put func(*answer) error) (count int, err error) {
 	v := findVerb(r.Verb)
 	if v == nil {
 		return 0, fmt.Errorf("there is no queue command %q", r.Verb)
 	}
-	f, err := r.filter()
+	s, err := r.selection()
 	if err != nil {
 		return 0, err
 	}
-	if len(r.IDs) == 0 && v.all != nil {
-		return v.all(q, f, put)
+	switch {
+	case s.ids == nil && v.all != nil:
+		return v.all(o, s, put)
+	case v.one == nil:
+		return 0, fmt.Errorf("%s is not about single messages", r.Verb)
+	case v.changes:
+		return o.changeEach(v, s, put)
 	}
-	ids, err := r.ids(q, f)
-	if err != nil {
-		return 0, err
-	}
-	if v.changes {
-		return changeEach(q, v, ids, put)
-	}
-	for _, id := range ids {
-		if err := v.one(q, id, put); err != nil {
+	for _, id := range s.ids {
+		if err := v.one(o, chosen{id: id}, put); err != nil {
 			if err := put(&answer{Failed: fmt.Sprintf("%s: %v", id, err)}); err != nil {
 				return count, err
 			}
@@ -90,84 +100,110 @@ func (r *request) operate(q *spool.Spool, put func(*answer) error) (count int, e
 // waits until it is durable, and those that wait together share a sync.
 const changersMax = 64
 
-// changeEach does a verb to each message. What fails does not stop the others.
-func changeEach(q *spool.Spool, v *verb, ids []spool.ID, put func(*answer) error) (count int, err error) {
-	next := make(chan spool.ID)
-	var mu sync.Mutex // count, err, put
+// changeEach does a verb to each message of a selection. What fails does not
+// stop the others.
+func (o *operator) changeEach(v *verb, s *selection, put func(*answer) error) (count int, err error) {
+	next := make(chan chosen)
+	t := &tally{pulse: newPulse(put)}
 	var changers sync.WaitGroup
-	for range min(changersMax, len(ids)) {
+	for range changersMax {
 		changers.Go(func() {
-			for id := range next {
-				failure := v.one(q, id, nil)
-				mu.Lock()
-				if failure == nil {
-					count++
-				} else if err == nil {
-					err = put(&answer{Failed: fmt.Sprintf("%s: %v", id, failure)})
-				}
-				mu.Unlock()
+			for c := range next {
+				t.add(c, v.one(o, c, nil))
 			}
 		})
 	}
-	for _, id := range ids {
-		next <- id
-	}
+	s.each(o.spool, func(c chosen) { next <- c })
 	close(next)
 	changers.Wait()
-	return count, err
+	return t.count, t.err
 }
 
-// ids are the messages that a request is about.
-func (r *request) ids(q *spool.Spool, f spool.Filter) (ids []spool.ID, err error) {
-	for _, text := range r.IDs {
-		id, err := spool.ParseID(text)
-		if err != nil {
-			return nil, fmt.Errorf("%q is no queue id: 'barid queue list' shows them", text)
+// each gives what is selected to do, one message after the other.
+func (s *selection) each(q *spool.Spool, do func(chosen)) {
+	for _, id := range s.ids {
+		do(chosen{id: id})
+	}
+	if s.ids != nil {
+		return
+	}
+	for sum, err := range s.all(q) {
+		c := chosen{id: sum.ID}
+		if err == nil {
+			c.recipients = s.recipients(sum)
 		}
-		ids = append(ids, id)
+		do(c)
 	}
-	if len(r.IDs) > 0 {
-		return ids, nil
-	}
-	for sum := range q.List(f) {
-		ids = append(ids, sum.ID)
-	}
-	return ids, nil
 }
 
-func (r *request) filter() (f spool.Filter, err error) {
-	if r.State != "" {
-		if f.State, err = parseState(r.State); err != nil {
-			return f, err
-		}
-	}
-	f.Address, f.Dest = []byte(r.Address), []byte(r.Dest)
-	if r.OlderSeconds > 0 {
-		f.Before = time.Now().Add(-time.Duration(r.OlderSeconds) * time.Second)
-	}
-	return f, nil
+// tally gathers what became of messages that are changed side by side.
+type tally struct {
+	mu    sync.Mutex
+	count int
+	err   error // of put: nobody listens any more
+	pulse pulse
 }
 
-func listQueue(q *spool.Spool, f spool.Filter, put func(*answer) error) (count int, err error) {
-	for sum, err := range q.List(f) {
+func (t *tally) add(c chosen, failure error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if failure == nil {
+		t.count++
+	}
+	switch {
+	case t.err != nil:
+	case failure != nil:
+		t.err = t.pulse.put(&answer{Failed: fmt.Sprintf("%s: %v", c.id, failure)})
+	default:
+		t.err = t.pulse.beat(t.count)
+	}
+}
+
+// pulse tells whoever waits that there is progress.
+type pulse struct {
+	put  func(*answer) error
+	told time.Time
+}
+
+func newPulse(put func(*answer) error) pulse { return pulse{put, time.Now()} }
+
+// pulseEvery is how long somebody waits without a word.
+const pulseEvery = time.Second
+
+// beat tells how many messages are done, once in a while.
+func (p *pulse) beat(done int) error {
+	now := time.Now()
+	if now.Sub(p.told) < pulseEvery {
+		return nil
+	}
+	p.told = now
+	return p.put(&answer{Progress: done})
+}
+
+func listQueue(o *operator, s *selection, put func(*answer) error) (count int, err error) {
+	for sum, err := range s.all(o.spool) {
 		count++
-		if err := put(&answer{Message: describe(sum, err)}); err != nil {
+		q := describe(sum, err)
+		if err == nil {
+			q.keep(s.recipients(sum))
+		}
+		if err := put(&answer{Message: q}); err != nil {
 			return count, err
 		}
 	}
 	return count, nil
 }
 
-func showMessage(q *spool.Spool, id spool.ID, put func(*answer) error) error {
-	sum, err := q.Show(id)
+func showMessage(o *operator, c chosen, put func(*answer) error) error {
+	sum, err := o.spool.Show(c.id)
 	if err != nil {
 		return err
 	}
 	return put(&answer{Message: describe(sum, nil)})
 }
 
-func catMessage(q *spool.Spool, id spool.ID, put func(*answer) error) error {
-	body, err := q.OpenBody(id)
+func catMessage(o *operator, c chosen, put func(*answer) error) error {
+	body, err := o.spool.OpenBody(c.id)
 	if err != nil {
 		return err
 	}
@@ -189,24 +225,31 @@ func catMessage(q *spool.Spool, id spool.ID, put func(*answer) error) error {
 	}
 }
 
-// flushMessage has the deferred recipients of one message tried now.
-func flushMessage(q *spool.Spool, id spool.ID) error {
-	sum, err := q.Show(id)
+// flushMessage has the deferred ones of the chosen recipients tried now.
+func flushMessage(o *operator, c chosen, _ func(*answer) error) error {
+	sum, err := o.spool.Show(c.id)
 	if err != nil {
 		return err
 	}
 	var deferred []int
 	for i := range sum.Recipients {
-		if sum.Recipients[i].State == spool.StateDeferred {
+		if sum.Recipients[i].State == spool.StateDeferred && (c.recipients == nil || slices.Contains(c.recipients, i)) {
 			deferred = append(deferred, i)
 		}
 	}
 	if len(deferred) == 0 {
 		return nil
 	}
-	return q.Release(id, deferred...)
+	return o.spool.Release(c.id, deferred...)
 }
 
-func flushQueue(q *spool.Spool, f spool.Filter, _ func(*answer) error) (count int, err error) {
-	return q.Flush(f)
+// flushQueue has everything that is selected and deferred tried now.
+func flushQueue(o *operator, s *selection, put func(*answer) error) (count int, err error) {
+	if s.everything() {
+		return o.spool.Flush(spool.Filter{})
+	}
+	if s.state == 0 {
+		s.state = spool.StateDeferred
+	}
+	return o.changeEach(findVerb("flush"), s, put)
 }

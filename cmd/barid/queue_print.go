@@ -6,16 +6,20 @@ import (
 	"time"
 )
 
-// printer prints the messages of an answer: each method appends to dst.
+// printer prints an answer: each method appends to dst.
 type printer interface {
-	message(dst []byte, q *queued) []byte
+	line(dst []byte, a *answer) []byte
 	end(dst []byte, count int) []byte
 }
 
 // table prints a line per recipient.
 type table struct{ begun bool }
 
-func (t *table) message(dst []byte, q *queued) []byte {
+func (t *table) line(dst []byte, a *answer) []byte {
+	q := a.Message
+	if q == nil {
+		return dst
+	}
 	if !t.begun {
 		t.begun = true
 		dst = fmt.Appendf(dst, "%-13s  %9s  %-16s  %-9s  %s\n", "ID", "SIZE", "ARRIVED", "STATE", "SENDER -> RECIPIENT (REASON)")
@@ -41,13 +45,24 @@ func (t *table) end(dst []byte, count int) []byte {
 	return dst
 }
 
-// lines prints each message as one line of JSON.
+// lines prints each thing as one line of JSON.
 type lines struct{}
 
-func (lines) message(dst []byte, q *queued) []byte {
-	text, err := json.Marshal(q)
+func (lines) line(dst []byte, a *answer) []byte {
+	var thing any
+	switch {
+	case a.Message != nil:
+		thing = a.Message
+	case a.Destination != nil:
+		thing = a.Destination
+	case a.Ages != nil:
+		thing = a.Ages
+	default:
+		return dst
+	}
+	text, err := json.Marshal(thing)
 	if err != nil {
-		panic("a message of the queue cannot be put as JSON: " + err.Error())
+		panic("what the queue answers cannot be put as JSON: " + err.Error())
 	}
 	return append(append(dst, text...), '\n')
 }
@@ -57,9 +72,13 @@ func (lines) end(dst []byte, _ int) []byte { return dst }
 // details prints all that is known.
 type details struct{}
 
-func (details) message(dst []byte, q *queued) []byte {
+func (details) line(dst []byte, a *answer) []byte {
+	q := a.Message
+	if q == nil {
+		return dst
+	}
 	dst = fmt.Appendf(dst, "id:       %s\narrived:  %s\nsize:     %d\nsender:   %s\n", q.ID, mailTime(q.Arrived), q.Size, q.Sender)
-	for _, f := range []struct{ name, value string }{{"account: ", q.Account}, {"client:  ", q.Client}, {"damage:  ", q.Damage}} {
+	for _, f := range []struct{ name, value string }{{"account: ", q.Account}, {"client:  ", q.Client}, {"envelope:", q.EnvelopeID}, {"damage:  ", q.Damage}} {
 		if f.value != "" {
 			dst = fmt.Appendf(dst, "%s %s\n", f.name, f.value)
 		}
@@ -95,7 +114,11 @@ const (
 	mailqWidth  = 76 // of a reason, which ends there
 )
 
-func (m *mailq) message(dst []byte, q *queued) []byte {
+func (m *mailq) line(dst []byte, a *answer) []byte {
+	q := a.Message
+	if q == nil {
+		return dst
+	}
 	if m.octets == 0 {
 		dst = fmt.Appendf(dst, mailqLine, "----Queue ID-----", "--Size--", "---Arrival Time----", "--Sender/Recipient------")
 	} else {

@@ -61,9 +61,9 @@ func TestQueueShowsAndChangesMessages(t *testing.T) {
 
 		s.queue("hold", ids[0]).want(t, exitOK, "hold: 1 message\n")
 		s.queue("list", "-state", "held").want(t, exitOK, ids[0])
-		s.queue("delete", "-state", "held").want(t, exitOK, "delete: 1 message\n")
+		s.queue("delete", "-state", "held", "-yes").want(t, exitOK, "delete: 1 message\n")
 		s.queue("show", ids[0]).want(t, exitFailure, ids[0]+": spool: no such message")
-		s.queue("delete", "-older", "1h", "-all").want(t, exitOK, "delete: 0 messages\n")
+		s.queue("delete", "-older", "1h", "-all", "-yes").want(t, exitOK, "delete: 0 messages\n")
 		s.queue("hold", "-address", "SENDER@").want(t, exitOK, "hold: 2 messages\n")
 		s.queue("release", "-dest", "local:alice", "-quiet").want(t, exitOK)
 		if out := s.queue("list", "-state", "held").out; out != "no messages\n" {
@@ -113,10 +113,10 @@ func TestJSONHasTheNamesOfPostqueue(t *testing.T) {
 func TestMailqReadsLikePostfix(t *testing.T) {
 	at := time.Date(2026, time.November, 3, 4, 5, 6, 0, time.Local).Unix()
 	m := new(mailq)
-	text := m.message(nil, &queued{Queue: "deferred", ID: "0c5wq3k7m9rxa", Size: 2048, Arrived: at, Sender: "a@b.test", Recipients: []recipient{
+	text := m.line(nil, &answer{Message: &queued{Queue: "deferred", ID: "0c5wq3k7m9rxa", Size: 2048, Arrived: at, Sender: "a@b.test", Recipients: []recipient{
 		{Address: "x@c.test", Reason: "4.2.2 mailbox full"}, {Address: "y@c.test", Reason: "4.2.2 mailbox full"}, {Address: "z@c.test"},
-	}})
-	text = m.message(text, &queued{Queue: "hold", ID: "0c5wq3k7m9rxb", Size: 100, Arrived: at, Sender: noSender, Recipients: []recipient{{Address: "x@c.test"}}})
+	}}})
+	text = m.line(text, &answer{Message: &queued{Queue: "hold", ID: "0c5wq3k7m9rxb", Size: 100, Arrived: at, Sender: noSender, Recipients: []recipient{{Address: "x@c.test"}}}})
 	text = m.end(text, 2)
 	want := `----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------
 0c5wq3k7m9rxa         2048 Tue Nov  3 04:05:06 a@b.test
@@ -181,7 +181,7 @@ func TestLongQueueIsListedAndDeleted(t *testing.T) {
 	s.block(t)
 	s.stop(t)
 	cfg := s.config(t)
-	q, err := openIdleSpool(cfg, localAgent)
+	q, err := openIdleSpool(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestLongQueueIsListedAndDeleted(t *testing.T) {
 	if n := strings.Count(s.queue("list", "-json").out, "\n"); n != messages {
 		t.Errorf("%d lines for %d messages", n, messages)
 	}
-	s.queue("delete", "-all").want(t, exitOK, fmt.Sprintf("delete: %d messages\n", messages))
+	s.queue("delete", "-all", "-yes").want(t, exitOK, fmt.Sprintf("delete: %d messages\n", messages))
 	s.queue("list").want(t, exitOK, "no messages\n")
 }
 

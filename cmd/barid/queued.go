@@ -20,6 +20,7 @@ type queued struct {
 	Sender     string      `json:"sender"`
 	Account    string      `json:"account,omitempty"`
 	Client     string      `json:"client,omitempty"`
+	EnvelopeID string      `json:"envelope_id,omitempty"`
 	Damage     string      `json:"damage,omitempty"` // why the rest is not known
 	Recipients []recipient `json:"recipients"`
 }
@@ -53,7 +54,7 @@ func describe(sum *spool.Summary, err error) *queued {
 	e := &sum.Envelope
 	q := &queued{
 		Queue: queueName(sum.Recipients), ID: sum.ID.String(), Arrived: sum.Arrived.Unix(), Size: sum.Size,
-		Sender: noSender, Account: shown(e.Account), Client: shown(e.Client), Recipients: []recipient{},
+		Sender: noSender, Account: shown(e.Account), Client: shown(e.Client), EnvelopeID: shown(e.EnvID), Recipients: []recipient{},
 	}
 	if len(e.ReturnPath) > 0 {
 		q.Sender = shown(e.ReturnPath)
@@ -66,6 +67,18 @@ func describe(sum *spool.Summary, err error) *queued {
 		q.Recipients = append(q.Recipients, describeRecipient(&e.Recipients[i], &sum.Recipients[i]))
 	}
 	return q
+}
+
+// keep leaves the recipients with these indices, all of them when there are
+// none.
+func (q *queued) keep(indices []int) {
+	if indices == nil {
+		return
+	}
+	for k, i := range indices {
+		q.Recipients[k] = q.Recipients[i]
+	}
+	q.Recipients = q.Recipients[:len(indices)]
 }
 
 func describeRecipient(r *spool.Recipient, s *spool.RecipientStatus) recipient {
@@ -112,7 +125,11 @@ var states = [...]spool.State{
 	spool.StateReady, spool.StateRunning, spool.StateDeferred, spool.StateDelivered, spool.StateHeld, spool.StateFailed,
 }
 
+// parseState reads the name of a state; 0 for none.
 func parseState(word string) (spool.State, error) {
+	if word == "" {
+		return 0, nil
+	}
 	var words []string
 	for _, s := range states {
 		if s.String() == word {

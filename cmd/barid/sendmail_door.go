@@ -62,7 +62,7 @@ func throughOwnDoor(cfg *config.Config, talk func(net.Conn) error) error {
 func openOwnDoor(cfg *config.Config, l net.Listener) (*server, error) {
 	s := &server{cfg: cfg, logger: slog.New(slog.DiscardHandler)}
 	var err error
-	if s.spool, err = openIdleSpool(cfg, localAgent); err != nil {
+	if s.spool, err = openIdleSpool(cfg); err != nil {
 		return nil, err
 	}
 	if err = s.openOwnLoop(l); err != nil {

@@ -219,7 +219,7 @@ func TestServerWaitsForWhoNeedsTheSpoolForAMoment(t *testing.T) {
 	s := newScene(t)
 	s.start(t)
 	s.stop(t)
-	q, err := openIdleSpool(s.config(t), localAgent)
+	q, err := openIdleSpool(s.config(t))
 	if err != nil {
 		t.Fatal(err)
 	}

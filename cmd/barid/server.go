@@ -15,6 +15,7 @@ import (
 	"barid/internal/config"
 	"barid/internal/log"
 	"barid/internal/loop"
+	"barid/internal/route"
 	"barid/internal/tlsconf"
 	"barid/internal/vfs"
 	"barid/maildir"
@@ -130,7 +131,9 @@ func (s *server) openStores() error {
 	}
 	s.doors.who.Store(who)
 	s.store = maildir.New(maildir.Options{FS: vfs.Disk{}, Host: s.cfg.Hostname, Log: s.logger})
-	s.spool, err = openSpool(s.cfg, s.logger, s.agents())
+	o := spoolOptions(s.cfg)
+	o.Agents, o.Log = s.agents(), s.logger
+	s.spool, err = openSpool(s.cfg, o)
 	return err
 }
 
@@ -141,9 +144,7 @@ const (
 	spoolPause    = 20 * time.Millisecond
 )
 
-func openSpool(cfg *config.Config, logger *slog.Logger, agents map[string]spool.Agent) (*spool.Spool, error) {
-	o := spoolOptions(cfg)
-	o.Agents, o.Log = agents, logger
+func openSpool(cfg *config.Config, o spool.Options) (*spool.Spool, error) {
 	q, err := spool.Open(o)
 	for waited := time.Duration(0); errors.Is(err, vfs.ErrLocked) && waited < spoolPatience; waited += spoolPause {
 		time.Sleep(spoolPause)
@@ -181,7 +182,7 @@ func (s *server) serve() (err error) {
 	for _, e := range s.endpoints {
 		switch e.service {
 		case controlService:
-			s.control = serveControl(e.socket, s.spool, s.logger)
+			s.control = serveControl(e.socket, s.operator(), s.logger)
 		case metricsService:
 			watched = append(watched, e.socket)
 		default:
@@ -196,6 +197,11 @@ func (s *server) serve() (err error) {
 		s.watchers = serveWatchers(watched, s.metrics, s.health)
 	}
 	return nil
+}
+
+// operator steers the queue by the newest maps.
+func (s *server) operator() *operator {
+	return &operator{spool: s.spool, router: func() (*route.Router, error) { return s.doors.who.Load().router, nil }}
 }
 
 // How long the end may take: sessions for what they are at, and then
