@@ -16,6 +16,7 @@ type session struct {
 	heard    int32 // octets since patience was renewed
 	trust    proto.Trust
 	greeted  bool
+	unplaced bool // by the word of its proxy the client's address is not known
 	inBody   bool // what comes next belongs to a message
 }
 

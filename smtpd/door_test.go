@@ -72,9 +72,10 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 		route: route.Options{Domains: []string{"example.test"}, Hostname: "mx.example.test", Separators: "+", Postmaster: "alice@example.test"},
 		spool: spool.Options{
 			FS: h.disk, Dir: "/spool", SegmentSize: 256 << 10, SpillSize: 32 << 10, ReserveBytes: 1,
-			Agents: map[string]spool.Agent{"local": h.post}, Workers: 2, Log: slog.New(slog.DiscardHandler),
+			Agents: map[string]spool.Agent{"local": h.post, "smtp": h.post, "lmtp": h.post, "discard": h.post, "expanded": h.post}, Workers: 2,
+			Log: slog.New(slog.DiscardHandler),
 		},
-		door: Options{Engine: proto.Options{Hostname: "mx.example.test", Offer: proto.Everything, TLS: proto.TLSOffered}, Log: log},
+		door: Options{Engine: proto.Options{Hostname: "mx.example.test", Offer: proto.Everything, Reports: true, TLS: proto.TLSOffered}, Log: log},
 	}
 	s.loop.Log = log
 	s.listen.Patience = Patience(5*time.Minute, 3*time.Minute)

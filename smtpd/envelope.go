@@ -1,8 +1,6 @@
 package smtpd
 
 import (
-	"bytes"
-
 	"barid/internal/loop"
 	"barid/internal/route"
 	"barid/internal/smtp"
@@ -35,12 +33,13 @@ func (s *session) mail(c *loop.Conn) proto.Answer {
 // rcpt answers AskRcpt: the router decides, then the quota.
 func (s *session) rcpt(c *loop.Conn) proto.Answer {
 	r := s.engine.Rcpt()
-	v := s.server.Router.Resolve(r.Address, route.Sender{Address: s.t.envelope.ReturnPath}, &s.t.targets)
+	from := route.Sender{Address: s.t.envelope.ReturnPath, MayRelay: s.mayRelay(c)}
+	v := s.server.Router.Resolve(r.Address, from, &s.t.targets)
 	if v.Kind != route.Accept {
 		s.logRecipient(c, r.Address, v)
 		return refuse(s.t.routeReply(v, r.Address))
 	}
-	if len(s.t.envelope.Recipients)+len(s.t.targets.List) > spool.RecipientsMax {
+	if len(s.t.envelope.Recipients)+len(s.t.targets.List) >= spool.RecipientsMax { // one may be added
 		return refuse(tooMany)
 	}
 	if s.full(c) {
@@ -52,6 +51,19 @@ func (s *session) rcpt(c *loop.Conn) proto.Answer {
 	}
 	s.t.add(r)
 	return accept
+}
+
+// mayRelay reports whether the client may send to other hosts through this
+// one: who has authenticated, and whom Options.Relay names. By LMTP nobody may:
+// it is the way into mailboxes, not out of here.
+func (s *session) mayRelay(c *loop.Conn) bool {
+	switch s.server.Engine.Mode {
+	case proto.LMTP:
+		return false
+	case proto.Submission:
+		return s.account() != ""
+	}
+	return s.account() != "" || s.server.Relay != nil && !s.unplaced && s.server.Relay(c.RemoteAddr().Addr())
 }
 
 // refuseAddress refuses an address of the engine's, which lives until the
@@ -69,23 +81,6 @@ func (t *transaction) routeReply(v route.Verdict, address []byte) smtp.Reply {
 	r := smtp.Reply{Code: v.Code, Status: statusOf(v.Status), Text: v.Text, Detail: t.names[start:]}
 	t.names = t.names[:start]
 	return r
-}
-
-// add puts the targets of a recipient into the envelope.
-func (t *transaction) add(r *proto.Recipient) {
-	for i := range t.targets.List {
-		target := &t.targets.List[i]
-		to := spool.Recipient{
-			Address: t.keep(target.Address),
-			ORcpt:   r.ORcpt,
-			Notify:  notifyOf(r.Notify),
-			Dest:    t.keep(target.Dest),
-		}
-		if !bytes.Equal(r.Address, target.Address) {
-			to.Original = r.Address
-		}
-		t.envelope.Recipients = append(t.envelope.Recipients, to)
-	}
 }
 
 // full reports whether none of the targets has room. A list is welcome as
@@ -106,49 +101,4 @@ func (s *session) full(c *loop.Conn) bool {
 		}
 	}
 	return true
-}
-
-// fewRecipients is up to how many recipients comparing all with all is
-// cheaper than a map.
-const fewRecipients = 16
-
-// dedupe leaves the first of the recipients that are the same mailbox by the
-// same address, however many lists it is on and however often it was named.
-func (t *transaction) dedupe() {
-	all := t.envelope.Recipients
-	if len(all) > fewRecipients {
-		t.dedupeMany()
-		return
-	}
-	kept := all[:0]
-	for i := range all {
-		if !has(kept, &all[i]) {
-			kept = append(kept, all[i])
-		}
-	}
-	t.envelope.Recipients = kept
-}
-
-func has(recipients []spool.Recipient, r *spool.Recipient) bool {
-	for i := range recipients {
-		if bytes.Equal(recipients[i].Address, r.Address) && bytes.Equal(recipients[i].Dest, r.Dest) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *transaction) dedupeMany() {
-	all := t.envelope.Recipients
-	seen := make(map[string]struct{}, len(all))
-	var key []byte
-	kept := all[:0]
-	for i := range all {
-		key = append(append(append(key[:0], all[i].Address...), 0), all[i].Dest...)
-		if _, there := seen[string(key)]; !there {
-			seen[string(key)] = struct{}{}
-			kept = append(kept, all[i])
-		}
-	}
-	t.envelope.Recipients = kept
 }

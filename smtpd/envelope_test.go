@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"barid/smtpd/proto"
 	"barid/spool"
 )
 
@@ -226,15 +225,19 @@ func TestMailOfOthersIsNeverRelayed(t *testing.T) {
 	}
 }
 
-func TestSubmissionRelaysForNobodyEither(t *testing.T) {
-	h := newHouse(t, func(s *settings) { s.door.Engine.Mode = proto.Submission })
-	c := h.login("alice@example.test", "wonderland")
-	c.say("MAIL FROM:<alice@example.test>", "250 *")
-	c.say("RCPT TO:<friend@other.example>", "550 5.7.1 *")
-	c.say("RCPT TO:<bob@example.test>", "250 *")
-	c.data(note, "250 *")
-	if l := h.only(); len(l.to) != 1 {
-		t.Errorf("%+v", l.to)
+func TestProxyHeaderSaysWhoMayRelay(t *testing.T) {
+	h := newHouse(t, func(s *settings) {
+		s.listen.Proxy = at("127.0.0.1")
+		s.door.Relay = at("198.51.100.7")
+	})
+	for source, want := range map[string]string{"198.51.100.7": "250 *", "198.51.100.8": "550 5.7.1 *", "127.0.0.1": "550 5.7.1 *"} {
+		c := h.connect(h.plain)
+		c.send("PROXY TCP4 " + source + " 192.0.2.1 1234 25")
+		c.want("220 *")
+		c.hello("EHLO client.example")
+		c.say("MAIL FROM:<>", "250 *")
+		c.say("RCPT TO:<friend@other.example>", want)
+		c.say("QUIT", "221 *")
 	}
 }
 

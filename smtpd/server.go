@@ -29,6 +29,7 @@
 //     commands it sends at once.
 //   - Mail goes only where route accepts it, whoever sends it: never a relay
 //     for strangers. Who has authenticated sends only as an address of their own.
+//     A client whose proxy does not know its address is a stranger.
 package smtpd
 
 import (
@@ -82,6 +83,11 @@ type Options struct {
 	// Quota tells recipients whose mailbox is full at once; nil: nobody is
 	// asked before delivery.
 	Quota *Quota
+	// Relay says from which addresses mail for other hosts is taken without a
+	// login; nil: from none. The address is that of the client as PROXY or
+	// XCLIENT states it, and the zero Addr on a unix socket. Submission and LMTP
+	// do not ask.
+	Relay func(netip.Addr) bool
 	// XClient and XForward say from which addresses these verbs are believed;
 	// nil: from none.
 	XClient, XForward func(netip.Addr) bool

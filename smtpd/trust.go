@@ -15,7 +15,8 @@ var badClientAddress = smtp.Reply{Code: 501, Status: smtp.Status{5, 5, 4}, Text:
 
 // xclient answers AskXClient: from here on the session is that of another
 // client, by the word of a proxy that is trusted to give it. A client whose
-// address the proxy does not know keeps that of the proxy. A login counts
+// address the proxy does not know keeps that of the proxy, and may not relay by
+// it. A login counts
 // only when the account exists.
 func (s *session) xclient(c *loop.Conn) {
 	said := s.engine.Client()
@@ -30,6 +31,7 @@ func (s *session) xclient(c *loop.Conn) {
 	}
 	who := s.identityOf(said)
 	c.SetRemoteAddr(remote)
+	s.unplaced = len(said.Addr) == 0
 	s.answer(c, accept)
 	s.begin(c)
 	s.identity = who

@@ -41,6 +41,7 @@ func newDoor(settings [][2]string) (*door, error) {
 	d := &door{boxes: map[string][]message{}, opts: Options{
 		Hostname: "mx.example.test",
 		Offer:    Everything,
+		Reports:  true,
 		TLS:      TLSOffered,
 	}}
 	implicit, cleartext := false, false
