@@ -61,6 +61,7 @@ var house = map[string]place{
 	"smtpd":            {level: agent},
 	"pop3d":            {level: agent},
 	"internal/deliver": {level: agent},
+	"internal/bounce":  {level: agent},
 	"internal/relay":   {level: agent},
 
 	"internal/config": {level: leaf},

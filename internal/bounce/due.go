@@ -1,0 +1,70 @@
+package bounce
+
+import (
+	"slices"
+	"time"
+
+	"barid/internal/dsn"
+	"barid/spool"
+)
+
+// due reports whether the sender is to be told of an outcome (RFC 3461
+// sections 4.1 and 5.2.2 to 5.2.6): when NOTIFY was not given, of failure and
+// delay.
+func due(r *spool.JobRecipient) bool {
+	n := r.Notify
+	if n&spool.NotifyNever != 0 {
+		return false
+	}
+	switch r.Outcome.Kind {
+	case spool.Failed:
+		return n == 0 || n&spool.NotifyFailure != 0
+	case spool.Deferred:
+		return n == 0 || n&spool.NotifyDelay != 0
+	case spool.Delivered:
+		return n&spool.NotifySuccess != 0 && r.Outcome.Action != spool.ActionPassed
+	}
+	return false
+}
+
+// told is what the sender is told of a recipient. Slices are those of r.
+func told(r *spool.JobRecipient, expires time.Time) dsn.Recipient {
+	o := &r.Outcome
+	t := dsn.Recipient{
+		Address: calledBySender(&r.Recipient), ORcpt: r.ORcpt, Action: action(o),
+		Status: o.Status, Text: o.Text, Remote: o.Remote,
+	}
+	if t.Action == dsn.Delayed {
+		t.RetryUntil = expires
+	}
+	return t
+}
+
+// calledBySender is the recipient's address as it was when the message was
+// accepted (RFC 3464 section 2.3.2).
+func calledBySender(r *spool.Recipient) []byte {
+	if len(r.Original) > 0 {
+		return r.Original
+	}
+	return r.Address
+}
+
+// action translates an outcome (RFC 3464 section 2.3.3).
+func action(o *spool.Outcome) dsn.Action {
+	switch {
+	case o.Kind == spool.Failed:
+		return dsn.Failed
+	case o.Kind == spool.Deferred:
+		return dsn.Delayed
+	case o.Action == spool.ActionRelayed:
+		return dsn.Relayed
+	case o.Action == spool.ActionExpanded:
+		return dsn.Expanded
+	}
+	return dsn.Delivered
+}
+
+// failures keeps what will not be tried again.
+func failures(rs []dsn.Recipient) []dsn.Recipient {
+	return slices.DeleteFunc(rs, func(r dsn.Recipient) bool { return r.Action != dsn.Failed })
+}
