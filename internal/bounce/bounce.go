@@ -78,17 +78,13 @@ func unguessable() uint64 {
 // Report implements spool.Reporter.
 func (b *Reporter) Report(job *spool.Job, w *spool.Writer) (*spool.Envelope, error) {
 	defer b.forget()
-	for i := range job.Recipients {
-		if r := &job.Recipients[i]; due(r) {
-			b.told = append(b.told, told(r, job.Expires))
-		}
-	}
-	if len(b.told) == 0 {
-		return nil, nil
-	}
 	sender := job.Envelope.ReturnPath
 	if len(sender) == 0 {
+		b.collect(job, failed)
 		return b.undeliverable(job, w, "it has the null sender")
+	}
+	if b.collect(job, due); len(b.told) == 0 {
+		return nil, nil
 	}
 	to, err := b.options.Route(sender)
 	if err != nil {
@@ -101,6 +97,15 @@ func (b *Reporter) Report(job *spool.Job, w *spool.Writer) (*spool.Envelope, err
 	return b.write(job, w, to, &dsn.Report{To: sender})
 }
 
+// collect finds the recipients who are to be told of.
+func (b *Reporter) collect(job *spool.Job, wanted func(*spool.JobRecipient) bool) {
+	for i := range job.Recipients {
+		if r := &job.Recipients[i]; wanted(r) {
+			b.told = append(b.told, told(r, job.Expires))
+		}
+	}
+}
+
 // forget lets go of the job, and of memory that is not usual.
 func (b *Reporter) forget() {
 	const keptMax = 1000
@@ -111,7 +116,8 @@ func (b *Reporter) forget() {
 	}
 }
 
-// write writes the report and says to whom it goes.
+// write writes the report and says to whom it goes. There is none on itself:
+// its sender is the null sender, and NOTIFY is NEVER (RFC 3461 section 6.1).
 func (b *Reporter) write(job *spool.Job, w *spool.Writer, to []spool.Recipient, r *dsn.Report) (*spool.Envelope, error) {
 	nonce := b.options.Random()
 	r.Host, r.Boundary, r.Date = b.options.Hostname, nonce, b.options.Now()
@@ -127,6 +133,9 @@ func (b *Reporter) write(job *spool.Job, w *spool.Writer, to []spool.Recipient, 
 	e := &spool.Envelope{Recipients: to, SMTPUTF8: form.SMTPUTF8}
 	if form.EightBit {
 		e.Body = spool.Body8Bit
+	}
+	for i := range e.Recipients {
+		e.Recipients[i].Notify = spool.NotifyNever
 	}
 	b.options.Log.Info("reported", "id", job.ID.String(), "to", string(r.To), "action", worst(b.told).String(), "recipients", len(b.told))
 	return e, nil

@@ -131,6 +131,9 @@ func (s inside) Deliver(_ context.Context, job *spool.Job) {
 	}
 	for i := range job.Recipients {
 		r.to = append(r.to, string(job.Recipients[i].Address))
+		if job.Recipients[i].Notify != spool.NotifyNever {
+			s.t.Error("a report on a report is asked for")
+		}
 		job.Recipients[i].Outcome = spool.Outcome{Kind: spool.Delivered}
 	}
 	s.reports <- r
@@ -322,12 +325,12 @@ func TestNobodyReportsToTheNullSender(t *testing.T) {
 
 func TestPostmasterGetsWhatNobodyElseCanGet(t *testing.T) {
 	s := newScene(t, Options{Postmaster: []byte("postmaster@example.test")})
-	e := envelope(0, "bob@example.net")
+	e := envelope(spool.NotifyNever, "bob@example.net")
 	e.ReturnPath = nil
 	if r := s.reported(plainMessage, e); r.to[0] != "postmaster@example.test" || !strings.Contains(r.text, "neither delivered nor returned") {
 		t.Errorf("to %v\n%s", r.to, r.text)
 	}
-	e.ReturnPath = []byte("alice@nowhere.example")
+	e.ReturnPath, e.Recipients[0].Notify = []byte("alice@nowhere.example"), 0
 	if r := s.reported(plainMessage, e); r.to[0] != "postmaster@example.test" {
 		t.Errorf("to %v", r.to)
 	}
@@ -341,6 +344,22 @@ func TestReportThatCannotReachThePostmasterEndsThere(t *testing.T) {
 	e = envelope(0, "carol@example.net")
 	e.ReturnPath, e.Recipients[0].Original = nil, []byte("postmaster@example.test")
 	s.silent(e)
+}
+
+func TestDiagnosticIsTheReplyAlone(t *testing.T) {
+	for text, want := range map[string]string{
+		"550 5.1.1 no such user":                             "smtp; 550 5.1.1 no such user",
+		"host mx[192.0.2.1] said: 550 no (in reply to RCPT)": "smtp; 550 no",
+		"expired after 120h0m0s: host mx[192.0.2.1] said: 450 he said: no (in reply to x) (in reply to RCPT)": "smtp; 450 he said: no (in reply to x)",
+		"host mx[192.0.2.1] said: 550 no (in re": "smtp; 550 no (in re",
+		"words without a code":                   "x-barid; words without a code",
+	} {
+		s := newScene(t, Options{})
+		s.outcomes["bob@example.net"] = spool.Outcome{Kind: spool.Failed, Remote: "mx", Text: text}
+		if got := s.reported(plainMessage, envelope(0, "bob@example.net")).text; !strings.Contains(got, "\nDiagnostic-Code: "+want+"\n") {
+			t.Errorf("%q became\n%s", text, got)
+		}
+	}
 }
 
 func TestReportsAreNotAlike(t *testing.T) {

@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"barid/internal/dsn"
@@ -27,6 +28,9 @@ func due(r *spool.JobRecipient) bool {
 	return false
 }
 
+// failed is the same when there is no sender: NOTIFY does not matter then.
+func failed(r *spool.JobRecipient) bool { return r.Outcome.Kind == spool.Failed }
+
 // told is what the sender is told of a recipient. Slices are those of r.
 func told(r *spool.JobRecipient, expires time.Time) dsn.Recipient {
 	o := &r.Outcome
@@ -34,10 +38,28 @@ func told(r *spool.JobRecipient, expires time.Time) dsn.Recipient {
 		Address: calledBySender(&r.Recipient), ORcpt: r.ORcpt, Action: action(o),
 		Status: o.Status, Text: o.Text, Remote: o.Remote,
 	}
+	if o.Remote != "" {
+		t.Text = reply(o.Text)
+	}
 	if t.Action == dsn.Delayed {
 		t.RetryUntil = expires
 	}
 	return t
+}
+
+// reply is the transcript of a server's reply, which a report wants (RFC 3461
+// section 9.2), out of the sentence that operators read:
+//
+//	host mx.example.net[192.0.2.1] said: 550 5.1.1 no such user (in reply to RCPT)
+func reply(text string) string {
+	_, said, found := strings.Cut(text, " said: ")
+	if !found {
+		return text
+	}
+	if at := strings.LastIndex(said, " (in reply to "); at >= 0 {
+		said = said[:at]
+	}
+	return said
 }
 
 // calledBySender is the recipient's address as it was when the message was

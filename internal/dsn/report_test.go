@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"barid/internal/message"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -331,6 +333,20 @@ func TestManyRecipientsAreAllInTheFieldsButNotInTheText(t *testing.T) {
 	}
 }
 
+func TestReportsGoThroughServersWithout8BITMIME(t *testing.T) {
+	for name, make := range golden {
+		text, form := write(t, make())
+		if form.SMTPUTF8 {
+			continue
+		}
+		plain, err := message.AppendDowngraded(nil, []byte(text))
+		if err != nil || !isASCII(plain) {
+			t.Errorf("%s: %v\n%s", name, err, plain)
+		}
+		read(t, string(plain))
+	}
+}
+
 func TestServersCannotWriteFields(t *testing.T) {
 	r := golden["failed"]()
 	r.Recipients[0].Text = "550 no\r\nX-Forged: 1\n\n--=_report--\n"
@@ -447,4 +463,23 @@ func FuzzAnyWordsMakeAWellFormedReport(f *testing.F) {
 		}
 		check(t, r)
 	})
+}
+
+func BenchmarkWrite(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		size int
+	}{{"headers", 0}, {"full64k", 64 << 10}} {
+		r := report(plainMessage+strings.Repeat("a line of text that is about as long as lines are\n", c.size/50), refused)
+		r.Full = c.size > 0
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(r.Size)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Write(io.Discard, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
