@@ -20,15 +20,19 @@ func Check(options Options) []Problem {
 		return []Problem{{Text: err.Error()}}
 	}
 	c := checker{r: r, seen: map[Problem]bool{}}
-	c.read(r.aliases)
-	c.read(r.virtual)
-	if r.aliases != nil {
-		r.aliases.current.Load().all(c.alias)
+	for _, m := range r.maps() {
+		c.read(m)
 	}
-	if r.virtual != nil {
-		r.virtual.current.Load().all(c.virtual)
+	for _, one := range []struct {
+		of    *watched[table]
+		check func(entry)
+	}{{r.aliases, c.alias}, {r.virtual, c.virtual}, {r.transport, c.transport}, {r.senders, c.sender}, {r.recipients, c.recipient}} {
+		if one.of != nil {
+			one.of.current.Load().all(one.check)
+		}
 	}
 	c.postmaster()
+	c.smarthost()
 	slices.SortStableFunc(c.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
@@ -51,9 +55,6 @@ func (c *checker) add(p Problem) {
 
 // read reads a map. What is good of it stays in memory for the rest of Check.
 func (c *checker) read(w *watched[table]) {
-	if w == nil {
-		return
-	}
 	p, t, err := readMap(w.name, w.parse)
 	if err != nil {
 		text := err.Error()
@@ -84,12 +85,14 @@ func (c *checker) virtual(e entry) {
 		from.domain = d
 	}
 	switch own, ours := c.r.domains[string(domain)]; {
+	case qualified && len(local) > 0 && c.r.relays(domain):
+		from.domain, from.foreign = domain, true
 	case qualified && !ours:
-		c.unused(e, fmt.Sprintf("%s is not in domains, so the entry is never used", domain))
+		c.unused(c.r.virtual, e, fmt.Sprintf("%s is not in domains, so the entry is never used", domain))
 	case qualified && !own:
-		c.unused(e, fmt.Sprintf("an address at %s is looked up without its domain, so the entry is never used", domain))
+		c.unused(c.r.virtual, e, fmt.Sprintf("an address at %s is looked up without its domain, so the entry is never used", domain))
 	case !qualified && c.r.domains[string(e.key)]:
-		c.unused(e, "a domain needs no entry of its own; domains lists it already")
+		c.unused(c.r.virtual, e, "a domain needs no entry of its own; domains lists it already")
 		return
 	}
 	if len(local) > 0 {
@@ -98,8 +101,9 @@ func (c *checker) virtual(e entry) {
 	c.follow(c.r.options.VirtualFile, e, from)
 }
 
-func (c *checker) unused(e entry, text string) {
-	c.add(Problem{File: c.r.options.VirtualFile, Line: e.line, Text: string(e.key) + ": " + text, Warning: true})
+// unused reports an entry of a map that does nothing, or not what it was meant to.
+func (c *checker) unused(in *watched[table], e entry, text string) {
+	c.add(Problem{File: in.name, Line: e.line, Text: string(e.key) + ": " + text, Warning: true})
 }
 
 // follow expands one entry.

@@ -39,15 +39,17 @@ func (x *expansion) wayBack(a address) (back address, v Verdict, is bool) {
 // address is where it goes and original what the client named, empty when that
 // is the same. The sender of a message that one of our addresses forwards is
 // rewritten to one of ours, for the next host may ask whether this host may send
-// in its name (RFC 7208); reports come back by way of wayBack. Every other one,
-// and one that cannot be rewritten, stays as it is; the error says why.
+// in its name (RFC 7208); reports come back by way of wayBack. Every other one
+// stays as it is, and so does one that would become too long, for most mail gets
+// there all the same. The error is nil always: it is for whoever can do less.
 func (r *Router) Rewrite(sender, original, address []byte) ([]byte, error) {
 	if r.options.SRS == nil || len(sender) == 0 || len(original) == 0 || !r.isOurs(original) || r.isOurs(sender) {
 		return sender, nil
 	}
 	rewritten, err := r.options.SRS.Forward(nil, sender, r.options.Now())
 	if err != nil {
-		return sender, err
+		r.options.Log.Info("the sender of forwarded mail stays as it is", "sender", sender, "recipient", original, "error", err)
+		return sender, nil
 	}
 	return rewritten, nil
 }

@@ -201,6 +201,9 @@ func (x *expansion) send(a address, w way) {
 	t.bytes = append(append(addr.AppendQuoted(t.bytes, a.local), '@'), a.domain...)
 	all := t.bytes[start:len(t.bytes):len(t.bytes)]
 	n := end - start
+	if x.steps != nil {
+		x.note("next hop", "", string(all[n:]), string(all[:n]))
+	}
 	x.append(Target{Dest: all[:n:n], Address: all[n:], key: all}, start)
 }
 

@@ -165,8 +165,12 @@ func (x *expansion) parse(text []byte) (address, bool) {
 		return address{}, false
 	}
 	x.to.bytes = both
-	a.domain, a.loose, ok = x.r.ours(both[len(content):len(both):len(both)])
+	canonical := both[len(content):len(both):len(both)]
+	a.domain, a.loose, ok = x.r.ours(canonical)
 	a.foreign = !ok
+	if x.steps != nil {
+		x.noteDomain(canonical, a)
+	}
 	return x.split(a), true
 }
 

@@ -90,7 +90,7 @@ func (r *Router) maps() (all []*watched[table]) {
 func (r *Router) setDomains() error {
 	names := []string{"localhost", r.options.Hostname}
 	if r.options.SRS != nil {
-		names = append(names, r.options.SRS.Domain)
+		names = append([]string{r.options.SRS.Domain}, names...)
 	}
 	for _, name := range names {
 		if d, err := addr.AppendDomain(nil, []byte(name)); err == nil {

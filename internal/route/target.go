@@ -11,6 +11,9 @@ import (
 func (x *expansion) account(a address) bool {
 	name, byUser, ok := x.accountOf(a)
 	if ok {
+		if x.steps != nil {
+			x.note("account", "", string(x.key.fullAt), name)
+		}
 		x.add(name, a, byUser)
 	}
 	return ok
@@ -115,6 +118,9 @@ func (t *Targets) has(key []byte) bool {
 func (x *expansion) builtIn(a address) bool {
 	if !x.isBuiltIn(a) {
 		return false
+	}
+	if x.steps != nil {
+		x.note("built-in name", "", string(x.key.fullAt), "postmaster")
 	}
 	if string(x.key.full) == "postmaster" || string(x.key.user) == "postmaster" {
 		return x.postmaster(a)

@@ -50,6 +50,22 @@ func (x *expansion) noteEntry(t *table, e entry) {
 	x.note(what, t.place(e), string(e.key), to)
 }
 
+// noteDomain tells whose domain the recipient's is.
+func (x *expansion) noteDomain(written []byte, a address) {
+	where, to := "", "not ours, and the sender may not relay"
+	switch {
+	case !a.foreign && x.r.domains[string(written)]:
+		where, to = "domains", "ours"
+	case !a.foreign:
+		where, to = "hostname", string(a.domain)
+	case x.r.relays(a.domain):
+		where, to = "relay.domains", "handed on for anybody"
+	case x.from.MayRelay:
+		to = "not ours, but the sender may relay"
+	}
+	x.note("domain", where, string(written), to)
+}
+
 func (x *expansion) noteListed(t *table, e entry, found bool) {
 	if found {
 		x.note("recipient map", t.place(e), string(x.key.fullAt), string(e.key))
