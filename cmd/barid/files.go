@@ -40,15 +40,18 @@ func mailboxRoot(pattern string) string {
 	return filepath.Dir(before + "x")
 }
 
-// prepareFiles makes what the server needs and does not find: directories, and
-// an empty file of accounts. What root makes belongs to the server's user.
+// prepareFiles makes what the server needs and does not find: directories, an
+// empty file of accounts, and a secret. What root makes belongs to the server's user.
 func prepareFiles(cfg *config.Config, id *identity) error {
 	for _, d := range directories(cfg) {
 		if err := d.prepare(id); err != nil {
 			return err
 		}
 	}
-	return ensureAccountFile(cfg, id)
+	if err := ensureAccountFile(cfg, id); err != nil {
+		return err
+	}
+	return ensureSecret(cfg, id)
 }
 
 func (d directory) prepare(id *identity) error {

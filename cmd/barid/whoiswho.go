@@ -85,7 +85,9 @@ func orNever[T ~int | ~int64](n T) T {
 func routeOptions(cfg *config.Config, accounts *auth.Auth, logger *slog.Logger) route.Options {
 	return route.Options{
 		Domains: cfg.Domains, Hostname: cfg.Hostname, Separators: cfg.Map.Separators, Postmaster: cfg.Postmaster,
-		AliasFile: cfg.Map.Alias, VirtualFile: cfg.Map.Virtual, Log: logger,
+		Literal: ownAddress(), AliasFile: cfg.Map.Alias, VirtualFile: cfg.Map.Virtual, TransportFile: cfg.Map.Transport,
+		RelayDomains: cfg.Relay.Domains, RelayRecipientFile: cfg.Relay.RecipientMap,
+		SenderFile: cfg.Relay.SenderMap, Smarthost: cfg.Relay.Host, SRS: srsScheme(cfg, logger), Log: logger,
 		Account: func(name []byte) (string, bool) {
 			a, ok := accounts.Lookup(name)
 			return a.Name, ok
