@@ -45,11 +45,24 @@ func (s *Spool) checkpoint(q *agentQueue) error {
 		return err
 	}
 	for _, d := range q.syncing {
-		s.note(&entry{id: d.message.id, index: d.index, state: StateDone})
+		if d.report != nil {
+			s.noteDelivered(&d)
+		} else {
+			s.note(&entry{id: d.message.id, index: d.index, state: StateDone})
+		}
 	}
 	clear(q.syncing)
 	q.syncing = q.syncing[:0]
 	return nil
+}
+
+// noteDelivered notes a recipient that is over but for a report. Under s.mu.
+func (s *Spool) noteDelivered(d *delivery) {
+	r := &d.message.recipients()[d.index]
+	r.marks |= markSynced
+	e := r.entryOf(d.message.id, d.index, d.report, 1)
+	s.note(&e)
+	s.ended(d.message, r)
 }
 
 // runCheckpoints makes checkpoints for one agent: soon when it is idle, every

@@ -159,6 +159,14 @@ func (s *Spool) dismiss(r *recipientState) {
 	}
 }
 
+// waitsFor says why nothing is delivered there.
+func (d *destination) waitsFor() string {
+	if d.reason != "" {
+		return d.reason
+	}
+	return "not yet tried"
+}
+
 func (d *destination) count(state State, n int32) {
 	d.states[state] += n
 	d.agent.states[state] += n

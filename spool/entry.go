@@ -8,15 +8,15 @@ import (
 // State is the state of a recipient, numbered as in docs/spool.md.
 type State uint8
 
-// The states of a recipient. States 2 and 4 are never on disk.
+// The states of a recipient. State 2 is never on disk.
 const (
 	StateReady     State = 1 // will be delivered at once
 	StateRunning   State = 2 // an agent has it
 	StateDeferred  State = 3 // will be tried again
-	StateDelivered State = 4 // in the mailbox; not yet known to be durable there
+	StateDelivered State = 4 // in the mailbox; not yet known to be durable there, or not yet reported
 	StateDone      State = 5 // durable in the mailbox
 	StateHeld      State = 6 // by an operator
-	StateFailed    State = 7 // for good, or too old; kept until an operator decides
+	StateFailed    State = 7 // for good, or too old; kept until that is reported, or an operator decides
 	StateDeleted   State = 8 // by an operator
 )
 
@@ -38,9 +38,12 @@ const (
 	historyMax    = 5   // outcomes that are kept of each recipient
 	textMax       = 500 // bytes kept of the text of an outcome
 	statusMax     = 20
+	remoteMax     = 255
 
 	// entryMax is no less than the longest entry.
-	entryMax = entryFixed + historyMax*(attemptFixed+statusMax+textMax)
+	entryMax = entryFixed + historyMax*(attemptFixed+statusMax+textMax+remoteMax)
+
+	entryWarned = 0x10 // beside the state
 )
 
 // entry is the state of one recipient as it is on disk.
@@ -48,6 +51,7 @@ type entry struct {
 	id       ID
 	index    uint16 // of the recipient, or allRecipients
 	state    State
+	warned   bool   // its sender was told that it is late
 	due      uint32 // seconds since 1970
 	attempts uint16
 	outcomes uint8  // how many stand in history
@@ -57,11 +61,22 @@ type entry struct {
 func (e *entry) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.id))
 	dst = binary.LittleEndian.AppendUint16(dst, e.index)
-	dst = append(dst, byte(e.state), e.outcomes)
+	dst = append(dst, e.stateOctet(), e.outcomes)
 	dst = binary.LittleEndian.AppendUint32(dst, e.due)
 	dst = binary.LittleEndian.AppendUint16(dst, e.attempts)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(e.history)))
 	return append(dst, e.history...)
+}
+
+func (e *entry) stateOctet() byte {
+	if e.warned {
+		return byte(e.state) | entryWarned
+	}
+	return byte(e.state)
+}
+
+func (e *entry) setStateOctet(c byte) {
+	e.state, e.warned = State(c&^entryWarned), c&entryWarned != 0
 }
 
 // parse reads the entry at the front of p and returns its length; history
@@ -72,9 +87,10 @@ func (e *entry) parse(p []byte) (int, error) {
 	}
 	le := binary.LittleEndian
 	*e = entry{
-		id: ID(le.Uint64(p)), index: le.Uint16(p[8:]), state: State(p[10]), outcomes: p[11],
+		id: ID(le.Uint64(p)), index: le.Uint16(p[8:]), outcomes: p[11],
 		due: le.Uint32(p[12:]), attempts: le.Uint16(p[16:]),
 	}
+	e.setStateOctet(p[10])
 	n := entryFixed + int(le.Uint16(p[18:]))
 	if len(p) < n || e.state < StateReady || e.state > StateDeleted {
 		return 0, errBadRecord
@@ -97,17 +113,18 @@ func appendAttempt(history []byte, count uint8, a *Attempt) ([]byte, uint8) {
 		history = history[:copy(history, history[attemptLength(history):])]
 		count--
 	}
-	status, text := clip(a.Status, statusMax), clip(a.Text, textMax)
+	status, text, remote := clip(a.Status, statusMax), clip(a.Text, textMax), clip(a.Remote, remoteMax)
 	history = binary.LittleEndian.AppendUint64(history, uint64(a.Time.UnixMicro()))
-	history = append(history, byte(a.Kind), byte(len(status)))
+	history = append(history, byte(a.Kind), byte(a.Action), byte(len(status)), byte(len(remote)))
 	history = binary.LittleEndian.AppendUint16(history, uint16(len(text)))
 	history = append(history, status...)
+	history = append(history, remote...)
 	return append(history, text...), count + 1
 }
 
 func clip(s string, max int) string { return s[:min(len(s), max)] }
 
-const attemptFixed = 12
+const attemptFixed = 14
 
 // attemptLength is the length of the first attempt in an encoded history, or
 // of all of it when that is damaged.
@@ -115,7 +132,7 @@ func attemptLength(history []byte) int {
 	if len(history) < attemptFixed {
 		return len(history)
 	}
-	n := attemptFixed + int(history[9]) + int(binary.LittleEndian.Uint16(history[10:]))
+	n := attemptFixed + int(history[10]) + int(history[11]) + int(binary.LittleEndian.Uint16(history[12:]))
 	return min(n, len(history))
 }
 
@@ -124,13 +141,16 @@ func parseHistory(history []byte) []Attempt {
 	var attempts []Attempt
 	for len(history) >= attemptFixed {
 		n := attemptLength(history)
-		status := min(attemptFixed+int(history[9]), n)
+		status := min(attemptFixed+int(history[10]), n)
+		remote := min(status+int(history[11]), n)
 		attempts = append(attempts, Attempt{
 			Time: time.UnixMicro(int64(binary.LittleEndian.Uint64(history))),
 			Outcome: Outcome{
 				Kind:   Kind(history[8]),
+				Action: Action(history[9]),
 				Status: string(history[attemptFixed:status]),
-				Text:   string(history[status:n]),
+				Remote: string(history[status:remote]),
+				Text:   string(history[remote:n]),
 			},
 		})
 		history = history[n:]

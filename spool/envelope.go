@@ -179,6 +179,11 @@ func withState(head, entries []byte) []byte {
 	return moved
 }
 
+// addState says in a head without entries how long those will be that follow.
+func addState(head, entries []byte) {
+	binary.LittleEndian.PutUint32(head[28:], uint32(len(entries)))
+}
+
 // stateOf is where the entries of a head begin, and these.
 func stateOf(head []byte, h *messageHead) (at int, entries []byte) {
 	at = len(head) - int(h.stateLen)

@@ -170,7 +170,7 @@ func (b *indexBuilder) entries(at int64, entries []byte) bool {
 		b.out = le.AppendUint32(append(b.out, indexEntry), uint32(at+int64(n)))
 		b.out = le.AppendUint64(b.out, uint64(e.id))
 		b.out = le.AppendUint16(b.out, e.index)
-		b.out = le.AppendUint32(append(b.out, byte(e.state)), e.due)
+		b.out = le.AppendUint32(append(b.out, e.stateOctet()), e.due)
 		b.out = le.AppendUint16(b.out, e.attempts)
 		n += length
 	}
@@ -273,8 +273,9 @@ func (r *recovery) applyIndexMessage(seg *segment, item []byte, keys [][]byte) {
 func (r *recovery) applyIndexEntry(seg *segment, item []byte) {
 	le := binary.LittleEndian
 	e := entry{
-		id: ID(le.Uint64(item[5:])), index: le.Uint16(item[13:]), state: State(item[15]),
+		id: ID(le.Uint64(item[5:])), index: le.Uint16(item[13:]),
 		due: le.Uint32(item[16:]), attempts: le.Uint16(item[20:]),
 	}
+	e.setStateOctet(item[15])
 	r.applyEntry(&e, seg, int64(le.Uint32(item[1:])))
 }

@@ -6,7 +6,7 @@ type recipientState struct {
 	state    State
 	marks    marks
 	attempts uint16
-	due      uint32 // seconds since 1970; when StateDeferred
+	due      uint32 // seconds since 1970, of the next attempt to deliver or to report
 	// destination is its place in destinationTable.known.
 	destination uint32
 	// Where the newest entry lies: segment number less Spool.base, offset.
@@ -21,6 +21,8 @@ type marks uint8
 const (
 	markQueued  marks = 1 << iota // a task says that it is ready
 	markRunning                   // a job has it, whatever its state is meanwhile
+	markSynced                    // delivered and durable there: only the report is missing
+	markWarned                    // its sender was told that it is late
 )
 
 func (r *recipientState) has(m marks) bool { return r.marks&m != 0 }
@@ -39,15 +41,20 @@ type message struct {
 	prev    *message
 	offset  uint32
 	length  uint32 // of the record, with header and padding
-	due     uint32 // of the first deferred recipient, while in Spool.due
+	due     uint32 // of the first recipient that waits for it, while in Spool.due
 	place   int32  // in Spool.due, -1: not there
 	sender  uint32 // senderOf
 	left    uint32 // recipients that are not over
 	busy    uint16 // jobs that are running
 	spilled bool
-	claimed bool // being written again, or reported on; nothing else may happen to it
-	single  [1]recipientState
-	many    []recipientState // instead of single when there are more
+	claimed bool // being written again, or warned about; nothing else may happen to it
+	// reporting says that the Reporter is at work: the recipients that it
+	// reports on are not to be changed, and the message stays where it is.
+	reporting bool
+	inReports bool // in reports.queue
+	late      bool // its sender shall be warned
+	single    [1]recipientState
+	many      []recipientState // instead of single when there are more
 }
 
 func (m *message) recipients() []recipientState {
@@ -90,7 +97,7 @@ func (s *Spool) relocate(m *message, seg *segment, offset int64, length uint32) 
 
 // finishIfDone forgets a message all of whose recipients are over. Under s.mu.
 func (s *Spool) finishIfDone(m *message) {
-	if m.left != 0 || m.busy != 0 || m.claimed {
+	if m.left != 0 || m.busy != 0 || m.claimed || m.reporting {
 		return
 	}
 	s.removeDue(m)
@@ -124,6 +131,18 @@ func (m *message) forEach(e *entry, do func(*recipientState)) {
 	}
 }
 
+// entryOf is what there is to know about a recipient, with its history.
+func (r *recipientState) entryOf(id ID, index uint16, history []byte, outcomes uint8) entry {
+	e := entry{
+		id: id, index: index, state: r.state, warned: r.has(markWarned), attempts: r.attempts,
+		outcomes: outcomes, history: history,
+	}
+	if r.state == StateDeferred {
+		e.due = r.due
+	}
+	return e
+}
+
 // entryDurable notes where an entry lies, which memory knew before the disk
 // did. Under s.mu.
 func (s *Spool) entryDurable(e *entry, seg *segment, offset int64) {
@@ -136,6 +155,9 @@ func (s *Spool) entryDurable(e *entry, seg *segment, offset int64) {
 		r.entrySegment, r.entryOffset = uint32(seg.seq-s.base), uint32(offset)
 		if e.state == StateDone {
 			s.setState(m, r, StateDone)
+		}
+		if e.warned {
+			r.marks |= markWarned
 		}
 		if !before && r.over() {
 			m.left--

@@ -109,11 +109,11 @@ func (s *Spool) beginMove(id ID, seg *segment, at int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.messages[id]
-	if m == nil || m.segment != seg || int64(m.offset) != at || m.busy != 0 || m.claimed || !s.outbox.empty() {
+	if m == nil || m.segment != seg || int64(m.offset) != at || m.busy != 0 || m.claimed || m.reporting || !s.outbox.empty() {
 		return false
 	}
 	for _, r := range m.recipients() {
-		if r.state == StateRunning || r.state == StateDelivered {
+		if r.state == StateRunning || r.state == StateDelivered && !r.has(markSynced) {
 			return false
 		}
 	}
@@ -170,10 +170,12 @@ func (mv *move) entries(id ID, rs []recipientState, histories bool) (entries []b
 		if r.entryOffset == 0 {
 			continue
 		}
-		e := entry{id: id, index: uint16(i), state: r.state, due: r.due, attempts: r.attempts}
+		var history []byte
+		var outcomes uint8
 		if histories {
-			e.history, e.outcomes = mv.spool.history(id, uint16(i), nil)
+			history, outcomes = mv.spool.history(id, uint16(i), nil)
 		}
+		e := r.entryOf(id, uint16(i), history, outcomes)
 		entries = e.append(entries)
 	}
 	return entries

@@ -260,7 +260,7 @@ func (s *Spool) decideAll(id ID, want State, recipients []int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.messages[id]
-	for m != nil && m.claimed {
+	for m != nil && (m.claimed || m.reporting) {
 		s.unclaimed.Wait()
 		m = s.messages[id]
 	}
@@ -307,10 +307,8 @@ func (s *Spool) decideOne(m *message, index uint16, want State, past *entry) {
 	if want == StateReady {
 		r.attempts = 0
 	}
-	s.note(&entry{
-		id: m.id, index: index, state: want, attempts: r.attempts,
-		outcomes: past.outcomes, history: past.history,
-	})
+	e := r.entryOf(m.id, index, past.history, past.outcomes)
+	s.note(&e)
 	// Not final before the new entry is durable.
 	r.entryOffset = 0
 }

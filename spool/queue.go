@@ -35,6 +35,7 @@ type agentQueue struct {
 type delivery struct {
 	message *message
 	index   uint16
+	report  []byte // the history for the entry, when the sender wants to know
 }
 
 // offer puts a destination into the ring of its agent if something of it may
@@ -95,23 +96,38 @@ func (s *Spool) schedule(m *message) {
 	rs := m.recipients()
 	s.markTasks(rs)
 	for i := range rs {
-		r := &rs[i]
-		d := s.destinationOf(r)
-		if d.agent == &s.nobody {
-			continue
-		}
-		if r.state == StateDeferred && r.due <= now {
-			s.setState(m, r, StateReady)
-			r.due = 0
-		}
-		switch {
-		case r.state == StateReady && !r.has(markQueued|markRunning):
-			s.queueRecipient(m, r, d)
-		case r.state == StateDeferred && (next == 0 || r.due < next):
-			next = r.due
+		if due := s.scheduleRecipient(m, &rs[i], now); due != 0 && (next == 0 || due < next) {
+			next = due
 		}
 	}
 	s.setDue(m, next)
+}
+
+// scheduleRecipient queues what is to be done about a recipient now, or says
+// when it is to be looked at again. Under s.mu.
+func (s *Spool) scheduleRecipient(m *message, r *recipientState, now uint32) (due uint32) {
+	if r.toReport() {
+		if r.due > now && s.reporter != nil {
+			return r.due
+		}
+		s.reportSoon(m)
+		return 0
+	}
+	d := s.destinationOf(r)
+	if d.agent == &s.nobody {
+		return 0
+	}
+	if r.state == StateDeferred {
+		if r.due > now {
+			return r.due
+		}
+		s.setState(m, r, StateReady)
+		r.due = 0
+	}
+	if r.state == StateReady && !r.has(markQueued|markRunning) {
+		s.queueRecipient(m, r, d)
+	}
+	return 0
 }
 
 // markTasks marks the destinations that have a task for the message already:

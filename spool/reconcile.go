@@ -45,8 +45,8 @@ func (r *recovery) loseBody(m *message) {
 			continue
 		}
 		r.setState(m, &rs[i], StateFailed)
-		e := entry{id: m.id, index: uint16(i), state: StateFailed, attempts: rs[i].attempts}
-		e.history, e.outcomes = appendAttempt(nil, 0, &lost)
+		history, outcomes := appendAttempt(nil, 0, &lost)
+		e := rs[i].entryOf(m.id, uint16(i), history, outcomes)
 		r.note(&e)
 	}
 }

@@ -317,16 +317,21 @@ func (r *recovery) applyEntry(e *entry, seg *segment, offset int64) {
 	if m == nil {
 		return
 	}
-	state := e.state
-	if state == StateRunning || state == StateDelivered {
+	state, marks := e.state, marks(0)
+	switch {
+	case state == StateRunning:
 		state = StateReady
+	case state == StateDelivered && (r.reporter != nil || r.idle):
+		marks = markSynced
+	case state == StateDelivered: // and nobody reports it any more
+		state = StateDone
 	}
 	m.forEach(e, func(rs *recipientState) {
 		if !rs.over() {
 			rs.entryOffset = 0 // what makes it over is this entry
 		}
 		r.setState(m, rs, state)
-		rs.due, rs.attempts = e.due, e.attempts
+		rs.due, rs.attempts, rs.marks = e.due, e.attempts, marks
 	})
 	r.entryDurable(e, seg, offset)
 }

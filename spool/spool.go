@@ -118,6 +118,8 @@ type Spool struct {
 	mu             sync.Mutex
 	workerPatience time.Duration
 	idle           bool // nothing is delivered
+	reporter       Reporter
+	reports        reports
 	messages       map[ID]*message
 	ages           ages
 	free           freeList[message]
@@ -184,12 +186,16 @@ func newSpool(o *Options) (*Spool, error) {
 		flows:              map[flowKey]*flow{},
 		destinations:       destinationTable{byKey: map[string]*destination{}, limits: o.Destination},
 		idle:               o.Workers < 0,
+		reports:            reports{work: make(chan struct{}, 1)},
 		indexMin:           orDefault(o.indexMin, indexMin),
 		workerPatience:     orDefault(o.workerPatience, workerPatience),
 		closing:            make(chan struct{}),
 		dueChanged:         make(chan struct{}, 1),
 		flushSoon:          make(chan struct{}, 1),
 		keeperWork:         make(chan struct{}, 1),
+	}
+	if !s.idle {
+		s.reporter = o.Reporter
 	}
 	s.commits.spool = s
 	s.idleLog = sync.NewCond(&s.commits.mu)
@@ -250,7 +256,8 @@ func (s *Spool) start() {
 		s.background.Add(1)
 		go s.runCheckpoints(q)
 	}
-	s.background.Add(3)
+	s.background.Add(4)
+	go s.runReports()
 	go s.runClock()
 	go s.runFlushes()
 	go s.runKeeper()

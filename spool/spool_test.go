@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -164,14 +166,29 @@ func text(n, seed int) []byte {
 	return bytes.Repeat(line, n/len(line)+1)[:n]
 }
 
-// settleDown returns when nothing is ready or running.
+// settleDown returns when nothing runs and nothing may run now.
 func settleDown(s *Spool) {
-	for {
-		if st := s.Stats(); st.Ready+st.Running == 0 {
-			return
-		}
+	for !s.settled() {
 		runtime.Gosched()
 	}
+}
+
+func (s *Spool) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, q := range s.agents {
+		if q.ring.first != nil || q.running > 0 {
+			return false
+		}
+	}
+	if s.reporter != nil {
+		for _, m := range s.messages {
+			if m.reporting || m.inReports {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // heldAgent defers everything, so that messages stay.
@@ -190,6 +207,7 @@ func TestMessageIsDeliveredAsItCame(t *testing.T) {
 		must(t, err)
 		got := a.waitFor(2)
 		settleDown(s)
+		slices.SortFunc(got, func(a, b deliveryRecord) int { return strings.Compare(a.address, b.address) })
 		if got[0].id != id || got[0].address != "alice@example.test" || got[1].address != "bob@example.test" {
 			t.Fatalf("size %d: delivered %v", size, got)
 		}

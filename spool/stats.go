@@ -6,7 +6,7 @@ import "sync/atomic"
 type counters struct {
 	accepted, delivered, deferred, failed atomic.Uint64
 	batches, syncs, bytes, failures       atomic.Uint64
-	checkpoints, damaged                  atomic.Uint64
+	checkpoints, damaged, reports         atomic.Uint64
 }
 
 // Stats is what happened since Open, and what there is now.
@@ -21,6 +21,7 @@ type Stats struct {
 	Failures    uint64 // of a write or sync of the log
 	Checkpoints uint64 // calls of Agent.Sync
 	Damaged     uint64 // places found damaged
+	Reports     uint64 // messages written by the Reporter
 
 	Messages int // in the queue
 	Segments int // files of the log
@@ -37,7 +38,7 @@ func (s *Spool) Stats() Stats {
 	st := Stats{
 		Accepted: c.accepted.Load(), Delivered: c.delivered.Load(), Deferred: c.deferred.Load(), Failed: c.failed.Load(),
 		Batches: c.batches.Load(), Syncs: c.syncs.Load(), Bytes: c.bytes.Load(), Failures: c.failures.Load(),
-		Checkpoints: c.checkpoints.Load(), Damaged: c.damaged.Load(),
+		Checkpoints: c.checkpoints.Load(), Damaged: c.damaged.Load(), Reports: c.reports.Load(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

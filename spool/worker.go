@@ -219,7 +219,12 @@ func (s *Spool) conclude(q *agentQueue, job *Job) {
 		state.marks &^= markRunning
 		if r.Outcome.Kind == Delivered {
 			s.setState(m, state, StateDelivered)
-			q.delivered = append(q.delivered, delivery{m, r.index})
+			done := delivery{message: m, index: r.index}
+			if s.wantsReport(r) {
+				all = false
+				done.report, _ = appendAttempt(nil, 0, &Attempt{Time: now, Outcome: r.Outcome})
+			}
+			q.delivered = append(q.delivered, done)
 			s.stats.delivered.Add(1)
 		} else {
 			all = false
@@ -228,7 +233,7 @@ func (s *Spool) conclude(q *agentQueue, job *Job) {
 		}
 	}
 	if all && len(job.Recipients) > 1 {
-		q.delivered = append(q.delivered[:first], delivery{m, allRecipients})
+		q.delivered = append(q.delivered[:first], delivery{message: m, index: allRecipients})
 	}
 	q.running--
 	d.running--
@@ -241,6 +246,12 @@ func (s *Spool) conclude(q *agentQueue, job *Job) {
 	}
 	s.checkpointSoon(q, first)
 	s.finishIfDone(m)
+}
+
+// wantsReport says that the sender asked to be told that this recipient has the
+// message, and that nobody else will tell it.
+func (s *Spool) wantsReport(r *JobRecipient) bool {
+	return s.reporter != nil && r.Notify&NotifySuccess != 0 && r.Outcome.Action != ActionPassed
 }
 
 // checkpointSoon tells the checkpointer of q when the first recipient was
@@ -279,13 +290,11 @@ func (s *Spool) concludeOther(m *message, r *JobRecipient, now time.Time) {
 		s.stats.deferred.Add(1)
 	} else {
 		s.setState(m, state, StateFailed)
-		state.due = 0
+		s.ended(m, state)
 		s.stats.failed.Add(1)
 	}
 	history, outcomes := appendAttempt(r.history, r.outcomes, &Attempt{Time: now, Outcome: *o})
 	r.history = history
-	s.note(&entry{
-		id: m.id, index: r.index, state: state.state, due: state.due,
-		attempts: state.attempts, outcomes: outcomes, history: history,
-	})
+	e := state.entryOf(m.id, r.index, history, outcomes)
+	s.note(&e)
 }

@@ -19,6 +19,7 @@ type Writer struct {
 	record   record
 	size     int64     // of the body so far
 	envelope *Envelope // during Commit
+	state    []byte    // entries about other messages, which become true with this one
 	err      error     // of an earlier Write
 	queued   bool      // the record has been given to the log
 
@@ -173,6 +174,10 @@ func (w *Writer) encode(e *Envelope) error {
 	if err != nil {
 		return err
 	}
+	if len(w.state) > 0 {
+		addState(r.head[headerSize:], w.state)
+		r.head = append(r.head, w.state...)
+	}
 	r.seal()
 	if r.size() > w.spool.segmentSize/2 {
 		return ErrEnvelope
@@ -194,6 +199,9 @@ func (w *Writer) settled(r *record) {
 	s.ages.add(m)
 	s.schedule(m)
 	s.stats.accepted.Add(1)
+	if len(w.state) > 0 {
+		s.stateDurable(r)
+	}
 }
 
 // Abort gives the message up, if there is one.
@@ -210,7 +218,7 @@ func (w *Writer) reset() {
 		w.spill.Close()
 	}
 	w.spill, w.spillCRC, w.size, w.err, w.queued = nil, 0, 0, nil, false
-	w.record.body = w.record.body[:0]
+	w.record.body, w.state = w.record.body[:0], w.state[:0]
 	if cap(w.record.head) > 64<<10 {
 		w.record.head = nil
 	}
