@@ -130,8 +130,10 @@ func checkReadable(cfg *config.Config, file string, id *identity) (all []finding
 		}
 	}
 	look(cfg.Auth.File, "", false)
-	look(cfg.Map.Alias, "", false)
-	look(cfg.Map.Virtual, "", false)
+	for _, name := range []string{cfg.Map.Alias, cfg.Map.Virtual, cfg.Map.Transport, cfg.Relay.RecipientMap, cfg.Relay.SenderMap} {
+		look(name, "", false)
+	}
+	look(cfg.SRS.SecretFile, ": senders of forwarded mail stay as they are", true)
 	look(file, ": a running server will not follow its changes", true)
 	for _, p := range cfg.TLS.Certificates {
 		look(p.CertFile, ": when it is renewed, the server has to be restarted", true)

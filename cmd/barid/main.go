@@ -57,6 +57,7 @@ func commands() []command {
 		{"config", "print the configuration: all keys, those set (-n), or the defaults (-d)", showConfig},
 		{"user", "edit the accounts: add, passwd, del, list", user},
 		{"queue", "look at the queue and steer it: list, show, cat, hold, release, delete, flush", queue},
+		{"trace", "tell where mail for an address would go, and why", trace},
 		{"dns", "ask the DNS as the server does: MX, A, AAAA, TXT, PTR, SRV, TLSA and more", dns},
 		{"sendmail", "send a message as sendmail(1) does; also by the names sendmail, mailq, newaliases", sendmail},
 		{"version", "print the version", printVersion},
