@@ -39,6 +39,7 @@ func (s *server) makeDoors() map[string]newSession {
 	mx, submission, lmtp := s.smtpOptions(w, proto.MX), s.smtpOptions(w, proto.Submission), s.smtpOptions(w, proto.LMTP)
 	sendmail := mx
 	sendmail.Engine.ErrorsMax, sendmail.Engine.CommandsMax = 0, 0 // programs of ours guess no addresses
+	sendmail.Relay = func(netip.Addr) bool { return true }
 	mx.GreetDelay = w.cfg.SMTP.GreetDelay
 	submission.Auth = w.auth
 	submissions, pop3 := smtpd.New(submission), s.pop3Door(w)
@@ -110,11 +111,17 @@ func (s *server) pop3Door(w *whoIsWho) newSession {
 	})
 }
 
-// localAgent is the agent for our own mailboxes, as destinations name it.
-const localAgent = "local"
+// Agents as destinations name them.
+const (
+	localAgent    = "local"    // for our own mailboxes
+	expandedAgent = "expanded" // for lists, when their members have the message
+	refusedAgent  = "refused"  // for recipients that were refused when nobody waited for the answer
+)
 
 // agentNames are the agents that a server has.
-func agentNames() []string { return []string{localAgent, "smtp", "lmtp", "discard", "expanded"} }
+func agentNames() []string {
+	return []string{localAgent, "smtp", "lmtp", "discard", expandedAgent, refusedAgent}
+}
 
 // agents are who delivers from the queue. They follow the newest
 // configuration.
@@ -123,7 +130,7 @@ func (s *server) agents() map[string]spool.Agent {
 	if s.cfg.Mailbox.QuotaOver == "reject" {
 		over = spool.Failed
 	}
-	return map[string]spool.Agent{localAgent: deliver.New(deliver.Options{
+	return map[string]spool.Agent{refusedAgent: refuser{}, localAgent: deliver.New(deliver.Options{
 		Store:     s.store,
 		Lookup:    func(account []byte) (maildir.Mailbox, error) { return s.doors.who.Load().lookup(s.store, account) },
 		OverQuota: over,

@@ -15,6 +15,7 @@ const (
 	exitDataErr     = 65 // EX_DATAERR
 	exitNoUser      = 67 // EX_NOUSER
 	exitUnavailable = 69 // EX_UNAVAILABLE
+	exitCantCreate  = 73 // EX_CANTCREAT
 	exitIOErr       = 74 // EX_IOERR
 	exitTempFail    = 75 // EX_TEMPFAIL
 	exitNoPerm      = 77 // EX_NOPERM

@@ -26,6 +26,8 @@ func directories(cfg *config.Config) []directory {
 		{"spool.dir", cfg.Spool.Dir, 0o700, true},
 		{"mailbox.dir", mailboxRoot(cfg.Mailbox.Dir), 0o711, false},
 		{"control.socket", filepath.Dir(cfg.Socket.Control), 0o755, false},
+		{"data.dir", dropDir(cfg), dropMode, true},
+		{"data.dir", badDir(cfg), 0o700, true},
 	}
 	if cfg.Socket.Sendmail != "" {
 		all = append(all, directory{"sendmail.socket", filepath.Dir(cfg.Socket.Sendmail), 0o755, false})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +20,9 @@ import (
 // stop in between, the message is there twice, once on hold.
 type requeue struct {
 	*operator
-	router  *route.Router
 	old     *spool.Summary
 	indices []int // of the recipients that move
-	targets route.Targets
-	to      []spool.Recipient
-	seen    map[string]bool // what is in to, and what is delivered already
+	to      *addressees
 }
 
 func requeueMessage(o *operator, c chosen, _ func(*answer) error) error {
@@ -38,7 +34,7 @@ func requeueMessage(o *operator, c chosen, _ func(*answer) error) error {
 	if err != nil {
 		return err
 	}
-	r := &requeue{operator: o, router: router, old: old, seen: map[string]bool{}}
+	r := &requeue{operator: o, old: old, to: newAddressees(router, old.Envelope.ReturnPath)}
 	if err := r.route(c.recipients); err != nil {
 		return err
 	}
@@ -49,7 +45,7 @@ func requeueMessage(o *operator, c chosen, _ func(*answer) error) error {
 func (r *requeue) route(chosen []int) error {
 	for i := range r.old.Recipients {
 		if e := &r.old.Envelope.Recipients[i]; r.finished(i) {
-			r.seen[recipientKey(named(e), e.Address, e.Dest)] = true
+			r.to.seen[recipientKey(named(e), e.Address, e.Dest)] = true // it has been there
 		}
 	}
 	for i := range r.old.Recipients {
@@ -87,32 +83,12 @@ func named(e *spool.Recipient) []byte {
 	return e.Address
 }
 
-func recipientKey(original, address, dest []byte) string {
-	return string(bytes.Join([][]byte{original, address, dest}, []byte{0}))
-}
-
 // look adds the targets of a recipient. Several recipients may come from one
 // name; whom that reaches now, each gets one copy, and nobody a second one.
 func (r *requeue) look(e *spool.Recipient) error {
-	original := named(e)
-	from := route.Sender{Address: r.old.Envelope.ReturnPath, MayRelay: true}
-	if v := r.router.Resolve(original, from, &r.targets); v.Kind != route.Accept {
-		return fmt.Errorf("<%s> would not be taken any more, so nothing is changed: %s %s", shown(original), v.Status, v.Text)
-	}
-	for i := range r.targets.List {
-		target := &r.targets.List[i]
-		key := recipientKey(original, target.Address, target.Dest)
-		if r.seen[key] {
-			continue
-		}
-		r.seen[key] = true
-		to := spool.Recipient{
-			Address: bytes.Clone(target.Address), Dest: bytes.Clone(target.Dest), ORcpt: e.ORcpt, Notify: e.Notify,
-		}
-		if !bytes.Equal(original, target.Address) {
-			to.Original = original
-		}
-		r.to = append(r.to, to)
+	asNamed := spool.Recipient{Address: named(e), ORcpt: e.ORcpt, Notify: e.Notify}
+	if v := r.to.add(&asNamed); v.Kind != route.Accept {
+		return fmt.Errorf("<%s> would not be taken any more, so nothing is changed: %s %s", shown(asNamed.Address), v.Status, v.Text)
 	}
 	return nil
 }
@@ -123,7 +99,7 @@ func (r *requeue) move() error {
 		return err
 	}
 	// Nobody is left when all whom the name reaches now have the message.
-	if len(r.to) > 0 {
+	if len(r.to.list) > 0 {
 		if err := r.copy(); err != nil {
 			return fmt.Errorf("%w; it is on hold", err)
 		}
@@ -147,6 +123,6 @@ func (r *requeue) copy() error {
 		return err
 	}
 	e := r.old.Envelope
-	e.Recipients = r.to
+	e.Recipients = r.to.list
 	return w.Commit(&e)
 }

@@ -47,7 +47,7 @@ func (l *logBook) String() string {
 	return l.text.String()
 }
 
-// sceneConf is a configuration with free ports.
+// sceneConf is a configuration with free ports, and no way out into the world.
 const sceneConf = `hostname = mx.example.test
 domains = example.test
 user =
@@ -59,6 +59,7 @@ submission.listen =
 submissions.listen =
 pop3s.listen =
 pop3.listen = 127.0.0.1:0
+dns.servers = 127.0.0.1:1
 log.level = debug
 `
 

@@ -14,6 +14,9 @@ import (
 	"barid/maildir"
 )
 
+// errNoDoor: no server runs, and the spool is not ours to open.
+var errNoDoor = errors.New("the mail server does not run")
+
 // throughDoor connects to the door for local programs: that of the running
 // server, or, when none runs, one that this process opens for itself. So what
 // is accepted, how it is routed and what it is marked with is the same, and
@@ -35,6 +38,9 @@ func throughDoor(cfg *config.Config, talk func(net.Conn) error) error {
 // throughOwnDoor opens the spool and a door to it that only this process knows.
 // The message is in the spool then, and is delivered when the server starts.
 func throughOwnDoor(cfg *config.Config, talk func(net.Conn) error) error {
+	if serverRuns(cfg) {
+		return exitWith(exitTempFail, "the mail server has no socket for local programs, and its spool open: %w", errNoDoor)
+	}
 	name := "@barid-sendmail-" + rand.Text() // in the abstract name space: no file
 	l, err := net.Listen("unix", name)
 	if err != nil {
@@ -50,11 +56,22 @@ func throughOwnDoor(cfg *config.Config, talk func(net.Conn) error) error {
 	defer conn.Close()
 	s, err := openOwnDoor(cfg, l)
 	if err != nil {
-		return exitWith(exitTempFail, "the mail server does not run (start it with 'barid serve', or try again later): %w", err)
+		return exitWith(exitTempFail, "%w (start it with 'barid serve', or try again later): %w", errNoDoor, err)
 	}
 	err = talk(conn)
 	conn.Close()
 	return errors.Join(err, s.loop.Shutdown(context.Background()), closeIdleSpool(s.spool))
+}
+
+// serverRuns asks at the control socket. Who may not ask may not open the
+// spool either.
+func serverRuns(cfg *config.Config) bool {
+	conn, err := net.Dial("unix", cfg.Socket.Control)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // openOwnDoor makes the parts of a server that take a message from a local

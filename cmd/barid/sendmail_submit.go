@@ -32,7 +32,11 @@ func sendMessage(t terminal, cfg *config.Config, a *sendmailArgs) error {
 	if err != nil {
 		return err
 	}
-	return withDoor(cfg, func(c *client) error { return c.submit(m, cfg.Message.RecipientsMax) })
+	err = withDoor(cfg, func(c *client) error { return c.submit(m, cfg.Message.RecipientsMax) })
+	if errors.Is(err, errNoDoor) {
+		return dropMessage(cfg, m)
+	}
+	return err
 }
 
 // verify asks the server about each recipient, and sends nothing.
@@ -84,6 +88,12 @@ func compose(t terminal, cfg *config.Config, a *sendmailArgs) (*submission, erro
 // envelope settles sender and recipients.
 func envelope(t terminal, cfg *config.Config, a *sendmailArgs, d draft) (*submission, error) {
 	m := &submission{sender: self(t, cfg, "").Address, notify: a.notify, ret: a.ret, envid: a.envid}
+	if _, err := parseNotify(m.notify); err != nil {
+		return nil, exitWith(exitSysUsage, "-N: %w", err)
+	}
+	if _, err := parseRet(m.ret); err != nil {
+		return nil, exitWith(exitSysUsage, "-R: %w", err)
+	}
 	if a.sender != nil {
 		list, err := parseAddresses(*a.sender)
 		if err != nil || len(list) > 1 {

@@ -192,7 +192,8 @@ func operatedSendmail(t *testing.T, test func(t *testing.T, s *scene, delivered 
 func TestSendmailTellsBySysexits(t *testing.T) {
 	for name, running := range map[string]bool{"to the server": true, "into the spool": false} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, "message.size-max = 1K")
+			s := newScene(t, "message.size-max = 1K", "transport.map = transport")
+			writeFile(t, s.dir+"/transport", "elsewhere.test error:5.7.1 nobody writes there\n")
 			s.start(t)
 			if !running {
 				s.stop(t)
@@ -201,10 +202,10 @@ func TestSendmailTellsBySysexits(t *testing.T) {
 			s.sendmail("To: <a\n", "-t").want(t, exitDataErr, "To:")
 			s.sendmail("x", "nobody@example.test").want(t, exitNoUser, "nobody@example.test", "5.1.1")
 			s.sendmail("x", "nobody", "alice").want(t, exitNoUser, "5.1.1")
-			s.sendmail("x", "bob@elsewhere.test").want(t, exitUnavailable, "5.7.1")
+			s.sendmail("x", "bob@elsewhere.test").want(t, exitUnavailable, "5.7.1", "nobody writes there")
 			s.sendmail(strings.Repeat("x", 2000), "alice").want(t, exitUnavailable, "message.size-max")
 			s.sendmail("x", "John Doe").want(t, exitSysUsage, "no address")
-			s.sendmail("x", "-N", "sometimes", "alice").want(t, exitUnavailable, "5.5.4")
+			s.sendmail("x", "-N", "sometimes", "alice").want(t, exitSysUsage, "-N: ")
 			s.sendmail("", "-bv", "alice", "nobody").want(t, exitNoUser, "alice@example.test... deliverable", "nobody@example.test")
 			s.sendmail("", "-bh").want(t, exitOK)
 			if !running {

@@ -42,6 +42,7 @@ type server struct {
 	stopping  atomic.Bool
 	listeners []doorListener // of the loop
 	watchers  *watchers      // nil when nobody may watch
+	pickup    *pickup
 }
 
 // start makes a server, and leaves nothing behind when that fails.
@@ -193,6 +194,8 @@ func (s *server) serve() (err error) {
 			s.listeners = append(s.listeners, doorListener{e.service, l})
 		}
 	}
+	room := &mailroom{spool: s.spool, who: s.doors.who.Load, logger: s.logger}
+	s.pickup = startPickup(dropDir(s.cfg), badDir(s.cfg), room)
 	if len(watched) > 0 {
 		s.watchers = serveWatchers(watched, s.metrics, s.health)
 	}
@@ -229,6 +232,9 @@ func (s *server) stop() error {
 func (s *server) abandon() {
 	if s.control != nil {
 		s.control.close()
+	}
+	if s.pickup != nil {
+		s.pickup.close()
 	}
 	if s.watchers != nil {
 		s.watchers.close()
