@@ -36,6 +36,7 @@ var house = map[string]place{
 	"internal/smtp":    {level: format},
 	"internal/addr":    {level: format},
 	"internal/message": {level: format},
+	"internal/imap":    {level: format},
 	"internal/proxy":   {level: format},
 	"internal/dsn": {level: format, beside: map[string]string{
 		"internal/smtp":    "ENVID and ORCPT are xtext, and what is an address says SMTP",
@@ -47,6 +48,7 @@ var house = map[string]place{
 
 	"smtpd/proto":          {level: engine},
 	"pop3d/proto":          {level: engine},
+	"imapd/proto":          {level: engine},
 	"internal/relay/proto": {level: engine},
 
 	"internal/loop":    {level: resource},
