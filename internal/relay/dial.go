@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"time"
 
 	"barid/internal/relay/proto"
@@ -79,7 +81,7 @@ func (w *work) open(t *target) (*conn, *failure) {
 		return c, nil
 	}
 	c.hangup()
-	if c.handshakeFailed && w.policy.TLS == Opportunistic && !c.implicit {
+	if o := c.client.Failure(); o.Stage == proto.AtTLS && o.Code == 0 && w.policy.TLS == Opportunistic && w.ctx.Err() == nil {
 		w.relay.stats.cleared.Add(1)
 		w.inClear = true
 		return nil, nil
@@ -126,11 +128,12 @@ func (r *Relay) bind(to netip.Addr) net.Addr {
 // reason is what went wrong, without the addresses that the text names already.
 func reason(err error) string {
 	var op *net.OpError
-	if errors.As(err, &op) {
-		if op.Timeout() {
-			return "timed out"
-		}
-		return op.Err.Error()
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno) && !errno.Timeout():
+		return errno.Error()
+	case errors.As(err, &op) && op.Timeout():
+		return "timed out"
 	}
 	return err.Error()
 }
@@ -171,22 +174,29 @@ func (w *work) establish(c *conn) proto.Next {
 // lost tells the engine that the connection is of no use, and has it say what
 // that means.
 func (w *work) lost(c *conn, err error) proto.Next {
-	why := smtp.Reply{Text: "the connection was lost: ", Detail: []byte(reason(err))}
-	awaits := c.client.Awaits()
+	why := smtp.Reply{Text: "lost the connection while ", Detail: []byte(doing(c.client.Awaits()) + ": " + reason(err))}
 	var certificate *certificateError
-	var timeout net.Error
 	switch {
 	case w.ctx.Err() != nil:
 		why = smtp.Reply{Status: smtp.Status{4, 3, 2}, Text: "this server is shutting down"}
 	case errors.As(err, &certificate):
 		why = smtp.Reply{Status: smtp.Status{4, 7, 5}, Detail: []byte(certificate.Error())}
-	case errors.As(err, &timeout) && timeout.Timeout():
-		why = smtp.Reply{Text: "timed out waiting for the reply to ", Detail: []byte(awaits.String())}
-	case awaits == proto.AtTLS:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		why = smtp.Reply{Text: "timed out while ", Detail: []byte(doing(c.client.Awaits()))}
+	case c.handshakeFailed:
 		why = smtp.Reply{Status: smtp.Status{4, 7, 5}, Text: "the TLS handshake failed: ", Detail: []byte(reason(err))}
-	case errors.Is(err, errClosed):
-		why = smtp.Reply{Text: "the server closed the connection, awaited was the reply to ", Detail: []byte(awaits.String())}
 	}
 	c.client.Hangup(why)
 	return w.converse(c)
+}
+
+// doing says what a connection was about.
+func doing(s proto.Stage) string {
+	switch s {
+	case proto.AtGreeting:
+		return "waiting for the greeting"
+	case proto.AtBody:
+		return "sending the body"
+	}
+	return "waiting for the reply to " + s.String()
 }

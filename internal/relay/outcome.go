@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"barid/internal/relay/proto"
@@ -25,7 +26,7 @@ type failure struct {
 // is for ever, then the one that went furthest, then the newest. So mail comes
 // back only when nobody has left any hope.
 func (f *failure) note(g failure) {
-	if f.kind == spool.Deferred && g.kind == spool.Failed || f.kind == g.kind && g.stage < f.stage {
+	if g.kind == spool.Unset || f.kind == spool.Deferred && g.kind == spool.Failed || f.kind == g.kind && g.stage < f.stage {
 		return
 	}
 	*f = g
@@ -59,21 +60,30 @@ func (c *conn) failed() failure {
 // appendText appends what a server has said, or what is to be said of it.
 //
 //	host mx.example.org[192.0.2.1] said: 550 5.1.1 no such user (in reply to RCPT)
+//	host mx.example.org[192.0.2.1] refused to talk to me: 554 5.7.1 go away
 func (c *conn) appendText(dst []byte, o *proto.Outcome) []byte {
 	name := c.target.name
-	for i := len(name) - 1; i > 0 && name[len(name)-1] != ']' && c.target.at.IsValid(); i-- {
-		name = name[:i] // without the port
+	if c.target.at.IsValid() {
+		name = name[:strings.LastIndexByte(name, ':')] // without the port
 	}
 	if o.Code == 0 {
 		dst = append(append(dst, name...), ": "...)
 		return append(dst, o.Text...)
 	}
-	dst = append(append(append(dst, "host "...), name...), " said: "...)
+	door := o.Stage == proto.AtGreeting || o.Stage == proto.AtHello
+	verb := " said: "
+	if door {
+		verb = " refused to talk to me: "
+	}
+	dst = append(append(append(dst, "host "...), name...), verb...)
 	dst = strconv.AppendInt(dst, int64(o.Code), 10)
 	if o.Status[1] != 0 || o.Status[2] != 0 {
 		dst = o.Status.Append(append(dst, ' '))
 	}
 	dst = append(append(dst, ' '), o.Text...)
+	if door {
+		return dst
+	}
 	dst = append(dst, " (in reply to "...)
 	return append(append(dst, o.Stage.String()...), ')')
 }

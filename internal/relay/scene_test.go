@@ -121,8 +121,8 @@ func (s *scene) script(script *dialog.Script, conn net.Conn) {
 	d := &serverConn{dialog.NewNet(conn, nil, patience), conn, s.tls}
 	dialog.Serve(s.t, script, d, dialog.Verbs{
 		"HANG": func(string, []string) error {
-			_, err := io.Copy(io.Discard, conn)
-			return err
+			_, _ = io.Copy(io.Discard, conn)
+			return nil
 		},
 		"RESET": func(string, []string) error { return conn.(*net.TCPConn).SetLinger(0) },
 	})
@@ -162,16 +162,20 @@ func (r reporter) Deliver(ctx context.Context, job *spool.Job) {
 	}
 }
 
+// start opens the spool and the relay, with the first message.
 func (s *scene) start() {
 	s.t.Helper()
-	if s.relay != nil {
-		return
+	if s.relay == nil {
+		s.relay = New(s.o)
+		s.openSpool(reporter{s.relay, s.done}, 4)
 	}
-	s.relay = New(s.o)
-	agent := reporter{s.relay, s.done}
+}
+
+func (s *scene) openSpool(agent spool.Agent, workers int) {
+	s.t.Helper()
 	var err error
 	s.spool, err = spool.Open(spool.Options{
-		FS: crash.New(1), Dir: "spool", SpillSize: 2 << 20, SegmentSize: 16 << 20, ReserveBytes: 1, Workers: 4,
+		FS: crash.New(1), Dir: "spool", SpillSize: 32 << 10, SegmentSize: 1 << 20, ReserveBytes: 1, Workers: workers,
 		Agents: map[string]spool.Agent{"smtp": agent, "lmtp": agent}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
