@@ -167,7 +167,10 @@ func (s *Spool) entryDurable(e *entry, seg *segment, offset int64) {
 }
 
 // ages holds the messages in the order of their arrival.
-type ages struct{ oldest, newest *message }
+type ages struct {
+	oldest, newest *message
+	cursor         *message // where the sweep goes on
+}
 
 // add puts a message into the list. It is newer than all but a few.
 func (a *ages) add(m *message) {
@@ -190,6 +193,9 @@ func (a *ages) add(m *message) {
 
 // remove takes a message out of the list, if it is there.
 func (a *ages) remove(m *message) {
+	if a.cursor == m {
+		a.cursor = m.next
+	}
 	switch {
 	case m.prev != nil:
 		m.prev.next = m.next

@@ -119,6 +119,7 @@ type Spool struct {
 	workerPatience time.Duration
 	idle           bool // nothing is delivered
 	reporter       Reporter
+	warnAfter      time.Duration
 	reports        reports
 	messages       map[ID]*message
 	ages           ages
@@ -187,6 +188,7 @@ func newSpool(o *Options) (*Spool, error) {
 		destinations:       destinationTable{byKey: map[string]*destination{}, limits: o.Destination},
 		idle:               o.Workers < 0,
 		reports:            reports{work: make(chan struct{}, 1)},
+		warnAfter:          o.WarnAfter,
 		indexMin:           orDefault(o.indexMin, indexMin),
 		workerPatience:     orDefault(o.workerPatience, workerPatience),
 		closing:            make(chan struct{}),
@@ -256,11 +258,15 @@ func (s *Spool) start() {
 		s.background.Add(1)
 		go s.runCheckpoints(q)
 	}
-	s.background.Add(4)
-	go s.runReports()
+	s.background.Add(3)
 	go s.runClock()
 	go s.runFlushes()
 	go s.runKeeper()
+	if !s.idle {
+		s.background.Add(2)
+		go s.runReports()
+		go s.runSweeps()
+	}
 }
 
 // Close ends the spool in order: no message is taken any more, running

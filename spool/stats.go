@@ -7,6 +7,7 @@ type counters struct {
 	accepted, delivered, deferred, failed atomic.Uint64
 	batches, syncs, bytes, failures       atomic.Uint64
 	checkpoints, damaged, reports         atomic.Uint64
+	expired                               atomic.Uint64
 }
 
 // Stats is what happened since Open, and what there is now.
@@ -15,6 +16,7 @@ type Stats struct {
 	Delivered   uint64 // recipients delivered
 	Deferred    uint64 // attempts that ended in a deferral
 	Failed      uint64 // recipients failed for good, or expired
+	Expired     uint64 // of these, those that were tried for too long
 	Batches     uint64 // writes to the log
 	Syncs       uint64 // of the log and of spilled bodies
 	Bytes       uint64 // written to the log
@@ -38,7 +40,7 @@ func (s *Spool) Stats() Stats {
 	st := Stats{
 		Accepted: c.accepted.Load(), Delivered: c.delivered.Load(), Deferred: c.deferred.Load(), Failed: c.failed.Load(),
 		Batches: c.batches.Load(), Syncs: c.syncs.Load(), Bytes: c.bytes.Load(), Failures: c.failures.Load(),
-		Checkpoints: c.checkpoints.Load(), Damaged: c.damaged.Load(), Reports: c.reports.Load(),
+		Checkpoints: c.checkpoints.Load(), Damaged: c.damaged.Load(), Reports: c.reports.Load(), Expired: c.expired.Load(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

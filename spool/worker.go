@@ -2,7 +2,6 @@ package spool
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -277,24 +276,23 @@ func (s *Spool) concludeOther(m *message, r *JobRecipient, now time.Time) {
 	state.attempts = uint16(min(int(state.attempts)+1, 0xffff))
 	if o.Kind == Deferred && now.Sub(m.id.Time()) > s.retry.Lifetime {
 		o.Kind = Failed
-		o.Text = fmt.Sprintf("expired after %v: %s", s.retry.Lifetime, o.Text)
+		o.Text = s.expiredText(o.Text)
+		s.stats.expired.Add(1)
 	}
-	if o.Kind == Deferred {
-		pause := o.RetryAfter
-		if pause <= 0 {
-			pause = s.retry.pause(int(state.attempts))
-		}
-		s.setState(m, state, StateDeferred)
-		state.due = uint32(now.Add(pause + time.Second - 1).Unix())
-		s.dueBy(m, state.due)
-		s.stats.deferred.Add(1)
-	} else {
-		s.setState(m, state, StateFailed)
-		s.ended(m, state)
-		s.stats.failed.Add(1)
+	attempt := Attempt{Time: now, Outcome: *o}
+	if o.Kind != Deferred {
+		s.fail(m, r.index, &entry{history: r.history, outcomes: r.outcomes}, &attempt)
+		return
 	}
-	history, outcomes := appendAttempt(r.history, r.outcomes, &Attempt{Time: now, Outcome: *o})
-	r.history = history
-	e := state.entryOf(m.id, r.index, history, outcomes)
+	pause := o.RetryAfter
+	if pause <= 0 {
+		pause = s.retry.pause(int(state.attempts))
+	}
+	s.setState(m, state, StateDeferred)
+	state.due = uint32(now.Add(pause + time.Second - 1).Unix())
+	s.dueBy(m, state.due)
+	s.stats.deferred.Add(1)
+	r.history, r.outcomes = appendAttempt(r.history, r.outcomes, &attempt)
+	e := state.entryOf(m.id, r.index, r.history, r.outcomes)
 	s.note(&e)
 }

@@ -159,7 +159,8 @@ func (w *world) Sync() error {
 func (w *world) open() (*Spool, error) {
 	clear(w.lately)
 	o := options(w.fsys, w)
-	o.Now, o.Reporter = w.clock.Now, w
+	o.Now, o.Reporter, o.WarnAfter = w.clock.Now, w, 20*time.Minute
+	o.Schedule.Lifetime = 2 * time.Hour
 	o.Agents["smtp"] = w
 	o.Limits = map[string]Limits{"smtp": {Workers: 3, Recipients: 2, Adaptive: true}}
 	o.indexMin = w.indexMin
@@ -310,6 +311,7 @@ func (w *world) work(rounds int) {
 		case 4:
 			w.clock.advance(time.Duration(w.rng.IntN(60)) * time.Minute)
 			s.Wake()
+			s.sweep()
 		}
 	}
 	settleDown(s)
