@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -21,9 +22,9 @@ Bcc, Return-Path and Content-Length are removed. Names without a domain get the
 first of the key "domains". Symbolic links named sendmail, mailq and newaliases
 to this program make it the system's sendmail.
 
-The message is in the queue, on stable storage, when it ends with 0. While the
-server does not run, root and the server's user put it there all the same;
-others get 75, and should try again.
+The message is on stable storage when it ends with 0: in the queue, or, while the
+server does not run, where the server finds it when it starts. A recipient who
+is refused only then gets the sender a report.
 
   -t         take recipients from To, Cc and Bcc (or from Resent-To, ...),
              besides those given
@@ -33,21 +34,24 @@ others get 75, and should try again.
   -N WHEN    reports wanted: never, or some of success,failure,delay
   -R WHAT    what a report returns: full or hdrs
   -V ID      envelope id for reports
+  -XV        each recipient gets a copy from a sender of its own, list+user=domain,
+             so that a report tells who it is about; -XV-= has other characters
   -bm        send a message (the default)
-  -bs        speak SMTP on standard input and output
+  -bs        speak SMTP on standard input and output; 75 when no server runs,
+             unless for root and the server's user
   -bv        say whether mail to the recipients would be taken; send nothing
   -bp        list the queue, as mailq
   -bi, -I    check the aliases, as newaliases
   -q         try to deliver what is deferred now; -qI ID one message, -qR TEXT
-             those with TEXT in an address
+             and -qS TEXT those with TEXT in a recipient's or the sender's address
   -C FILE    configuration file
 
 -A -B -G -L -O -U -X -c -d -e -h -m -n -o... -p -q INTERVAL -v -x and -bh -bH are
 accepted for scripts and do nothing.
 
 exit codes (sysexits): 0 accepted, 64 wrong use, 65 message unreadable,
-67 no such recipient, 69 refused, 74 standard input unreadable, 75 try again
-later, 77 not permitted, 78 configuration broken. When some recipients were
+67 no such recipient, 69 refused, 73 no file can be made, 74 input or output
+error, 75 try again later, 77 not permitted, 78 configuration broken. When some recipients were
 refused, the others have the message.
 `
 
@@ -67,6 +71,7 @@ type sendmailArgs struct {
 	notify      string
 	ret         string
 	envid       string
+	verp        string // the two characters of -XV
 	recipients  []string
 }
 
@@ -124,7 +129,7 @@ func (a *sendmailArgs) flags(letters string, next []string) ([]string, error) {
 	return next, nil
 }
 
-// flushFlag applies -q, -qI ID, -qR TEXT, and -q INTERVAL, which is for
+// flushFlag applies -q, -qI ID, -qR TEXT, -qS TEXT, and -q INTERVAL, which is for
 // daemons of other programs.
 func (a *sendmailArgs) flushFlag(rest string, next []string) ([]string, error) {
 	a.mode = 'q'
@@ -132,7 +137,8 @@ func (a *sendmailArgs) flushFlag(rest string, next []string) ([]string, error) {
 		return next, nil
 	}
 	kind, value := rest[0], rest[1:]
-	if kind != 'I' && kind != 'R' {
+	filter := map[byte]string{'I': "--", 'R': "-to", 'S': "-from"}[kind]
+	if filter == "" {
 		a.mode = 0
 		return next, nil
 	}
@@ -142,11 +148,7 @@ func (a *sendmailArgs) flushFlag(rest string, next []string) ([]string, error) {
 		}
 		value, next = next[0], next[1:]
 	}
-	if kind == 'I' {
-		a.flush = []string{"--", value}
-	} else {
-		a.flush = []string{"-address", value}
-	}
+	a.flush = []string{filter, value}
 	return next, nil
 }
 
@@ -179,6 +181,13 @@ func (a *sendmailArgs) setArgument(letter byte, value string) error {
 		a.envid = value
 	case 'o':
 		a.dotIsText = a.dotIsText || value == "i"
+	case 'X':
+		if verp, ok := strings.CutPrefix(value, "V"); ok {
+			a.verp = cmp.Or(verp, "+=")
+		}
+		if a.verp != "" && len(a.verp) != 2 {
+			return fmt.Errorf("-X%s: -XV takes two characters", value)
+		}
 	}
 	return nil
 }

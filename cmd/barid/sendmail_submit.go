@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"barid/internal/addr"
 	"barid/internal/config"
 )
 
@@ -32,11 +33,48 @@ func sendMessage(t terminal, cfg *config.Config, a *sendmailArgs) error {
 	if err != nil {
 		return err
 	}
-	err = withDoor(cfg, func(c *client) error { return c.submit(m, cfg.Message.RecipientsMax) })
-	if errors.Is(err, errNoDoor) {
-		return dropMessage(cfg, m)
+	copies := m.copies(a.verp)
+	err = withDoor(cfg, func(c *client) error { return c.submit(copies, cfg.Message.RecipientsMax) })
+	if !errors.Is(err, errNoDoor) {
+		return err
 	}
-	return err
+	for _, m := range copies {
+		if err := dropMessage(cfg, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copies are the messages to send: one, or with the characters of -XV one for
+// each recipient, from a sender that names him.
+func (m *submission) copies(verp string) []*submission {
+	if verp == "" || m.sender == "" {
+		return []*submission{m}
+	}
+	var all []*submission
+	for _, r := range m.recipients {
+		one := *m
+		one.sender, one.recipients = personal(m.sender, r, verp), []string{r}
+		all = append(all, &one)
+	}
+	return all
+}
+
+// personal is the sender of the copy for one recipient; the same sender where
+// there is something that cannot be part of it.
+func personal(sender, recipient, verp string) string {
+	list, domain, _ := addr.Split([]byte(sender))
+	user, host, _ := addr.Split([]byte(recipient))
+	name, err := addr.AppendLocal(nil, list)
+	if err != nil {
+		return sender
+	}
+	if name, err = addr.AppendLocal(append(name, verp[0]), user); err != nil {
+		return sender
+	}
+	name = append(append(name, verp[1]), host...)
+	return string(addr.AppendQuoted(nil, name)) + "@" + string(domain)
 }
 
 // verify asks the server about each recipient, and sends nothing.
@@ -158,15 +196,17 @@ func withDoor(cfg *config.Config, talk func(*client) error) error {
 	})
 }
 
-// submit sends a message, in as many transactions as it takes. Recipients that
-// are refused do not keep the others from getting it; they are the error.
-func (c *client) submit(m *submission, recipientsMax int) error {
+// submit sends messages, in as many transactions as it takes. Recipients that
+// are refused do not keep the others from getting theirs; they are the error.
+func (c *client) submit(all []*submission, recipientsMax int) error {
 	if err := c.greet(); err != nil {
 		return err
 	}
 	var bad []error
-	for some := range slices.Chunk(m.recipients, recipientsMax) {
-		bad = append(bad, c.transact(m, some))
+	for _, m := range all {
+		for some := range slices.Chunk(m.recipients, recipientsMax) {
+			bad = append(bad, c.transact(m, some))
+		}
 	}
 	return errors.Join(bad...)
 }

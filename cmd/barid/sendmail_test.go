@@ -29,9 +29,10 @@ func TestSendmailFlagsAreReadAsGetoptDoes(t *testing.T) {
 		{"-q", sendmailArgs{mode: 'q'}},
 		{"-q30m", sendmailArgs{}},
 		{"-qI 0c5wq3k7m9rxa", sendmailArgs{mode: 'q', flush: []string{"--", "0c5wq3k7m9rxa"}}},
-		{"-qRexample.org", sendmailArgs{mode: 'q', flush: []string{"-address", "example.org"}}},
+		{"-qRexample.org", sendmailArgs{mode: 'q', flush: []string{"-to", "example.org"}}},
 		{"-bh", sendmailArgs{}},
-		{"-N success,failure -R hdrs -V e -XV -Am -G -v -n -U -O a=b -L tag -h 5 x", sendmailArgs{mode: 'm', notify: "success,failure", ret: "hdrs", envid: "e", recipients: []string{"x"}}},
+		{"-N success,failure -R hdrs -V e -XV -Am -G -v -n -U -O a=b -L tag -h 5 x", sendmailArgs{mode: 'm', notify: "success,failure", ret: "hdrs", envid: "e", verp: "+=", recipients: []string{"x"}}},
+		{"-qS example.org -X /tmp/log -XV-. x", sendmailArgs{mode: 'q', flush: []string{"-from", "example.org"}, verp: "-.", recipients: []string{"x"}}},
 		{"-h", sendmailArgs{mode: 'h'}},
 		{"-C f x", sendmailArgs{mode: 'm', configFile: "f", recipients: []string{"x"}}},
 	} {
@@ -40,12 +41,30 @@ func TestSendmailFlagsAreReadAsGetoptDoes(t *testing.T) {
 			t.Errorf("%s: %v\n%+v instead of\n%+v", c.line, err, got, c.want)
 		}
 	}
-	for _, line := range []string{"-Z", "-f", "-bz", "-bd", "-qI", "-:"} {
+	for _, line := range []string{"-Z", "-f", "-bz", "-bd", "-qI", "-:", "-XVx"} {
 		if _, err := parseSendmail(strings.Fields(line)); err == nil {
 			t.Errorf("%s: no error", line)
 		}
 	}
 	baridAs("sendmail", "", "-Z").want(t, exitSysUsage, "no flag -Z")
+}
+
+func TestSenderOfItsOwnNamesEachRecipient(t *testing.T) {
+	m := &submission{sender: "list-owner@example.org", recipients: []string{"a@x.test", `"b c"@y.test`}}
+	var got []string
+	for _, c := range m.copies("+=") {
+		got = append(got, c.sender, strings.Join(c.recipients, " "))
+	}
+	want := []string{"list-owner+a=x.test@example.org", "a@x.test", `"list-owner+b c=y.test"@example.org`, `"b c"@y.test`}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if m := (&submission{recipients: m.recipients}); len(m.copies("+=")) != 1 {
+		t.Error("the null sender is changed")
+	}
+	if got := m.copies(""); len(got) != 1 || got[0] != m {
+		t.Errorf("without -XV: %+v", got)
+	}
 }
 
 func TestAddressesAreReadAsPeopleWriteThem(t *testing.T) {
