@@ -38,12 +38,8 @@ func (x *expansion) enter(v visit, key string) bool {
 	if _, done := x.to.visited[v]; done {
 		return false
 	}
-	switch {
-	case len(x.to.chain) == depthMax:
+	if len(x.to.chain) == depthMax {
 		x.fail(fault{kind: faultDepth})
-		return false
-	case len(x.to.visited) == visitsMax:
-		x.fail(fault{kind: faultMany})
 		return false
 	}
 	if x.to.visited == nil {
@@ -84,6 +80,11 @@ func (x *expansion) fail(f fault) {
 
 func (x *expansion) elements(list []byte, from address, passTag bool) {
 	for len(list) > 0 && x.fault.kind == faultNone {
+		if x.seen == elementsMax {
+			x.fail(fault{kind: faultMany})
+			return
+		}
+		x.seen++
 		var e element
 		e, list = nextElement(list)
 		x.element(e, from, passTag)

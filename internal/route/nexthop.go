@@ -20,11 +20,15 @@ const (
 	discardDest = "discard:"
 )
 
+// socketMax is the longest path of a unix socket in octets, unix(7).
+const socketMax = 107
+
 var (
 	errPort     = errors.New("no port after the colon: a number from 1 to 65535, or smtp, submission, submissions or lmtp")
 	errHost     = errors.New("no host: write example.org for the MX of a domain, [mx.example.org] for a host itself")
 	errBracket  = errors.New("the bracket is not closed")
 	errHops     = errors.New("one next hop only: a domain whose MX names several hosts does what a list would do")
+	errSocket   = fmt.Errorf("the path of a socket has at most %d octets", socketMax)
 	errBareAddr = errors.New("an address stands in brackets")
 )
 
@@ -56,7 +60,10 @@ func appendLMTP(dst []byte, text string) ([]byte, error) {
 		if !path.IsAbs(name) {
 			return dst, fmt.Errorf("%s: write the whole path of the socket, from / on", name)
 		}
-		return append(append(dst, "unix:"...), path.Clean(name)...), nil
+		if name = path.Clean(name); name == "/" || len(name) > socketMax || strings.IndexByte(name, 0) >= 0 {
+			return dst, errSocket
+		}
+		return append(append(dst, "unix:"...), name...), nil
 	}
 	host, port, err := cutPort(strings.TrimPrefix(text, "inet:"))
 	if err != nil {

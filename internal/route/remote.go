@@ -193,6 +193,9 @@ func (x *expansion) send(a address, w way) {
 	case x.blind && routed(a.local):
 		x.fail(fault{kind: faultRouted, address: string(x.key.fullAt)})
 		return
+	case isNumeric(a.domain):
+		x.fail(fault{kind: faultNumeric, address: string(x.key.fullAt)})
+		return
 	}
 	t := x.to
 	start := len(t.bytes)
@@ -205,6 +208,13 @@ func (x *expansion) send(a address, w way) {
 		x.note("next hop", "", string(all[n:]), string(all[:n]))
 	}
 	x.append(Target{Dest: all[:n:n], Address: all[n:], key: all}, start)
+}
+
+// isNumeric reports whether a domain is an IPv4 address without its brackets: no
+// top-level domain has digits only.
+func isNumeric(domain []byte) bool {
+	i := bytes.LastIndexByte(domain, '.')
+	return len(bytes.TrimRight(domain[i+1:], "0123456789")) == 0
 }
 
 // appendDest appends the destination key of an address.

@@ -12,9 +12,9 @@ import (
 // Limits of an expansion. A list of more than targetsMax members belongs to
 // a list server.
 const (
-	depthMax   = 50
-	targetsMax = 10_000
-	visitsMax  = 10 * targetsMax
+	depthMax    = 50
+	targetsMax  = 10_000
+	elementsMax = 10 * targetsMax // that are looked at
 )
 
 // Targets is the result of Resolve. It is meant to be kept and used again:
@@ -113,6 +113,7 @@ type expansion struct {
 	blind bool
 	via   []byte  // the key for mail to others, of the sender or the smarthost; nil: not looked up
 	steps *[]Step // for Trace; nil: nobody wants to know
+	seen  int     // elements of entries
 
 	// For Check: report gets all faults, and none ends the expansion; anyLocal
 	// is set when the local part stands for any other.

@@ -18,13 +18,6 @@ func relayDenied() Verdict {
 	return Verdict{Code: 550, Status: "5.7.1", Text: "relay access denied"}
 }
 
-// relayDeniedFor has a reason for the log.
-func relayDeniedFor(reason string) Verdict {
-	v := relayDenied()
-	v.Reason = reason
-	return v
-}
-
 func malformed() Verdict {
 	return Verdict{Code: 553, Status: "5.1.3", Text: "malformed address"}
 }
@@ -39,8 +32,8 @@ type fault struct {
 	kind faultKind
 	at   link   // the entry
 	what string // the element, the chain of a loop, or the words of a refusal
-	// address is the one that a refusal is about; only of faultRefused and
-	// faultRouted.
+	// address is the one that a refusal is about; only of faultRefused,
+	// faultNumeric and faultRouted.
 	address string
 }
 
@@ -50,6 +43,7 @@ const (
 	faultNone         faultKind = iota
 	faultUnknown                // a target that nothing knows
 	faultRefused                // the transport map refuses it
+	faultNumeric                // its domain is a number
 	faultRouted                 // it might go on from the next host to anywhere
 	faultUnsupported            // a program or a file
 	faultInclude                // an included file that cannot be used
@@ -72,7 +66,9 @@ func (f *fault) verdict() Verdict {
 			v.Kind, v.Code = Defer, 450
 		}
 	case faultRouted:
-		return relayDeniedFor(f.String())
+		v.Status, v.Text = "5.7.1", "relay access denied"
+	case faultNumeric:
+		v.Code, v.Status, v.Text = 553, "5.1.3", "malformed address: a number stands in brackets"
 	case faultUnsupported:
 		v.Status, v.Text = "5.3.5", "mail for it would go to a program or a file, which is not done here"
 	case faultInclude:
@@ -94,6 +90,8 @@ func (f *fault) text() string {
 	switch f.kind {
 	case faultRefused:
 		return fmt.Sprintf("%s: the transport map refuses it: %s", f.address, f.what)
+	case faultNumeric:
+		return fmt.Sprintf("%s: a number is no domain; an address of a host stands in brackets", f.address)
 	case faultRouted:
 		return fmt.Sprintf("%s: the next host might send it on to anywhere, and the client may not relay", f.address)
 	case faultUnsupported:
