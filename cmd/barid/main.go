@@ -17,7 +17,14 @@
 //
 //	control.go     the socket: who is heard, a request, the lines of an answer
 //	operate.go     what a request does to the spool
+//	selection.go   which messages and recipients it is about
 //	queue.go       the command: flags to request, answer to paper
+//
+// and what sendmail leaves for a server that does not run in
+//
+//	drop.go        the file that it leaves
+//	pickup.go      how the server finds it
+//	mailroom.go    how it comes into the spool
 package main
 
 import (
@@ -56,7 +63,7 @@ func commands() []command {
 		{"check", "read configuration, accounts, maps and certificates, and say what is wrong", check},
 		{"config", "print the configuration: all keys, those set (-n), or the defaults (-d)", showConfig},
 		{"user", "edit the accounts: add, passwd, del, list", user},
-		{"queue", "look at the queue and steer it: list, show, cat, hold, release, delete, flush", queue},
+		{"queue", "look at the queue and steer it: list, show, summary, hold, release, requeue, delete, flush", queue},
 		{"trace", "tell where mail for an address would go, and why", trace},
 		{"dns", "ask the DNS as the server does: MX, A, AAAA, TXT, PTR, SRV, TLSA and more", dns},
 		{"sendmail", "send a message as sendmail(1) does; also by the names sendmail, mailq, newaliases", sendmail},

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"barid/internal/vfs"
 	"barid/internal/watch"
 	"barid/spool"
@@ -155,10 +157,12 @@ type dropOrigin struct {
 // read reads a file that is certain to be of one owner alone: a link to one of
 // somebody else would make him the sender.
 func (p *pickup) read(name string) (*dropFile, dropOrigin, error) {
-	f, err := os.OpenFile(filepath.Join(p.dir, name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	// Without waiting for the other end of a pipe, and nowhere else.
+	fd, err := unix.Open(filepath.Join(p.dir, name), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, dropOrigin{}, err
 	}
+	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
