@@ -66,12 +66,14 @@ func (s *server) smtpOptions(w *whoIsWho, mode proto.Mode) smtpd.Options {
 		Engine: proto.Options{
 			Hostname: cfg.Hostname, Mode: mode, Offer: proto.Everything,
 			SizeMax: cfg.Message.SizeMax, HeaderMax: headerMax, ReceivedMax: cfg.Message.ReceivedMax,
+			Reports: true,
 			RcptMax: cfg.Message.RecipientsMax, CommandsMax: cfg.SMTP.CommandsMax, ErrorsMax: cfg.SMTP.ErrorsMax,
 		},
 		Certificates: s.certs,
 		Router:       w.router,
 		Spool:        s.spool,
 		Quota:        s.quota(w),
+		Relay:        contains(cfg.Relay.Allow),
 		XClient:      contains(cfg.Trusted.XClient),
 		XForward:     contains(cfg.Trusted.XForward),
 		Log:          s.logger,
@@ -130,12 +132,17 @@ func (s *server) agents() map[string]spool.Agent {
 	if s.cfg.Mailbox.QuotaOver == "reject" {
 		over = spool.Failed
 	}
-	return map[string]spool.Agent{refusedAgent: refuser{}, localAgent: deliver.New(deliver.Options{
+	local := deliver.New(deliver.Options{
 		Store:     s.store,
 		Lookup:    func(account []byte) (maildir.Mailbox, error) { return s.doors.who.Load().lookup(s.store, account) },
 		OverQuota: over,
 		Log:       s.logger,
-	})}
+	})
+	return map[string]spool.Agent{
+		localAgent: local, "smtp": s.relaying.agent, "lmtp": s.relaying.agent,
+		"discard": deliver.Discard{Log: s.logger}, expandedAgent: deliver.Expanded{},
+		refusedAgent: refuser{},
+	}
 }
 
 // deliverers is the number of deliveries at a time where the configuration

@@ -29,14 +29,15 @@ type server struct {
 	notify    notifier
 	endpoints []endpoint
 
-	log     *log.Log
-	logger  *slog.Logger
-	certs   *tlsconf.Store // nil without certificates
-	store   *maildir.Store
-	spool   *spool.Spool
-	loop    *loop.Loop
-	doors   doors
-	control *control
+	log      *log.Log
+	logger   *slog.Logger
+	certs    *tlsconf.Store // nil without certificates
+	store    *maildir.Store
+	relaying *relaying
+	spool    *spool.Spool
+	loop     *loop.Loop
+	doors    doors
+	control  *control
 
 	started   time.Time
 	stopping  atomic.Bool
@@ -132,8 +133,13 @@ func (s *server) openStores() error {
 	}
 	s.doors.who.Store(who)
 	s.store = maildir.New(maildir.Options{FS: vfs.Disk{}, Host: s.cfg.Hostname, Log: s.logger})
+	s.relaying, err = openRelaying(s.cfg, s.doors.who.Load, s.endpoints, s.logger)
+	if err != nil {
+		return err
+	}
 	o := spoolOptions(s.cfg)
-	o.Agents, o.Log = s.agents(), s.logger
+	o.Agents, o.Limits, o.Destination = s.agents(), s.limits(), s.destinationLimits
+	o.Reporter, o.WarnAfter, o.Log = s.reporter(), s.cfg.Queue.WarnAfter, s.logger
 	s.spool, err = openSpool(s.cfg, o)
 	return err
 }
@@ -249,6 +255,9 @@ func (s *server) abandon() {
 		if err := s.spool.Close(ctx); err != nil {
 			s.logger.Error("closing the spool", "error", err)
 		}
+	}
+	if s.relaying != nil {
+		s.relaying.agent.Close()
 	}
 	if s.log != nil {
 		s.logger.Info("stopped")
