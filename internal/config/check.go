@@ -193,12 +193,15 @@ func reachable(a Address) bool {
 func (k *checker) relaying() {
 	r := &k.c.Relay
 	for _, n := range r.Allow {
-		if n.Bits() < 8 {
+		switch {
+		case n.Bits() == 0:
+			k.wrong("relay.allow", "%s is the whole internet: spammers would send through this host within hours", n)
+		case n.Bits() < 8:
 			k.warn("relay.allow", "%s is so much of the internet that spammers will send through this host", n)
 		}
 	}
-	if r.RecipientMap != "" && len(r.Domains) == 0 {
-		k.warn("relay.recipients", "is of no use without relay.domains")
+	if r.RecipientMap != "" && len(r.Domains) == 0 && k.c.Map.Transport == "" {
+		k.warn("relay.recipients", "is of no use without relay.domains or transport.map")
 	}
 	for _, d := range r.Domains {
 		if slices.Contains(k.c.Domains, d) {

@@ -18,7 +18,7 @@ func (c *Config) relay() section {
 	return section{"Relaying", "Mail for other hosts: who may send it through this one, which way it goes, and how hard others are pressed. `docs/relay.md` tells how. The maps and lists are read again when their files change.",
 		append([]key{
 			{"relay.allow", networks(&r.Allow), "127.0.0.0/8, ::1", "", "Clients that may send mail to anywhere. Whoever has logged in may do so too; nobody else may."},
-			{"relay.domains", domains(&r.Domains), "", "", "Domains of others whose mail is taken from anybody and handed on: this host is a gateway or a backup MX for them."},
+			{"relay.domains", relayDomains(&r.Domains), "", "", "Domains of others whose mail is taken from anybody and handed on: this host is a gateway or a backup MX for them. `.example.org` is all domains within example.org, and not itself."},
 			{"relay.recipients", file{&r.RecipientMap, besideFile}, "", "", "The addresses that exist in `relay.domains`, one a line: others are refused at the door. Without it everything is taken, and what the next host refuses has to be reported to a sender who may be forged."},
 			{"relay.host", nexthop(&r.Host), "", "", "The smarthost that gets all mail for others for which `transport.map` has no other way: `[smtp.example.net]:587`, or without brackets a domain whose MX is looked up. Empty is the MX of each domain."},
 			{"relay.sender-map", file{&r.SenderMap, besideFile}, "", "", "Smarthosts by sender, which go before `relay.host`: `user@example.org  [smtp.example.org]:587`, or `@example.org` for a whole domain."},

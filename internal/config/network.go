@@ -138,6 +138,18 @@ func domain(to *string, what string) value {
 
 func domains(to *[]string) value { return list(to, "domains", parseName, same) }
 
+// relayDomains are domains, or with a dot before them all that lie within.
+func relayDomains(to *[]string) value {
+	return list(to, "domains", func(s string) (string, error) {
+		within, dot := strings.CutPrefix(s, ".")
+		name, err := parseName(within)
+		if dot {
+			name = "." + name
+		}
+		return name, err
+	}, same)
+}
+
 func parseName(s string) (string, error) {
 	return strings.ToLower(strings.TrimSuffix(s, ".")), checkName(s)
 }

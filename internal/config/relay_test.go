@@ -15,7 +15,7 @@ dns.servers = 192.0.2.1, 192.0.2.2:5353 [2001:db8::1]:53 2001:db8::2
 dns.trust-ad = yes
 transport.map = transport
 relay.allow = 192.0.2.0/24
-relay.domains = Example.ORG example.net
+relay.domains = Example.ORG example.net .Within.example
 relay.host = [Smtp.Example.NET]:587
 relay.passwords = passwords
 relay.destination-rate = 600/m
@@ -32,7 +32,7 @@ metrics.listen = 127.0.0.1:9125
 		{c.Map.Transport, "/etc/barid/transport"},
 		{c.Relay.Allow.Contains(netip.MustParseAddr("192.0.2.9")), true},
 		{c.Relay.Allow.Contains(netip.MustParseAddr("127.0.0.1")), false},
-		{c.Relay.Domains, []string{"example.org", "example.net"}},
+		{c.Relay.Domains, []string{"example.org", "example.net", ".within.example"}},
 		{c.Relay.Host, "[smtp.example.net]:587"}, {c.Relay.Passwords, "/etc/barid/passwords"},
 		{c.Relay.DestinationRate.Interval(), 100 * time.Millisecond},
 		{c.Relay.Bind, []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")}},
@@ -126,8 +126,9 @@ func TestSRSIsOffWhereItsDomainIsEmpty(t *testing.T) {
 
 func TestCheckFindsOpenRelaysAndMapsThatNothingAsks(t *testing.T) {
 	for text, want := range map[string]string{
-		"relay.allow = 0.0.0.0/0\n":                  "relay.allow: 0.0.0.0/0 is so much",
-		"relay.allow = ::/0\n":                       "relay.allow: ::/0 is so much",
+		"relay.allow = 0.0.0.0/0\n":                  "relay.allow: 0.0.0.0/0 is the whole internet",
+		"relay.allow = ::/0\n":                       "relay.allow: ::/0 is the whole internet",
+		"relay.allow = 128.0.0.0/1\n":                "relay.allow: 128.0.0.0/1 is so much",
 		"relay.recipients = x\n":                     "of no use without relay.domains",
 		"domains = a.test\nrelay.domains = a.test\n": "either delivered here or handed on",
 		"metrics.listen = :9125\n":                   "may be reached by strangers",
