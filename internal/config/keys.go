@@ -152,7 +152,7 @@ func (c *Config) trusted() section {
 
 func (c *Config) maps() section {
 	m := &c.Map
-	return section{"Addresses", "`docs/routing.md` tells how an address finds its mailbox. The maps are read again when their files change.", []key{
+	return section{"Addresses", "`docs/routing.md` tells how an address finds its way. The maps are read again when their files change.", []key{
 		{"alias.map", file{&m.Alias, besideFile}, "", "", "Aliases for names in all of our domains, in the form of aliases(5)."},
 		{"virtual.map", file{&m.Virtual, besideFile}, "", "", "Aliases for full addresses, and catch-alls for domains, in the form of virtual(5)."},
 		{"transport.map", file{&m.Transport, besideFile}, "", "", "Ways for single domains and addresses, in the form of transport(5): `example.org  smtp:[mx.example.org]:2525`, `lmtp:unix:/run/dovecot/lmtp`, `error:5.1.2 we do not write there`, `discard:`, `local:`."},
