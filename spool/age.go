@@ -34,11 +34,12 @@ func (s *Spool) runSweeps() {
 // destination that rests, and has those reported that are late.
 func (s *Spool) sweep() {
 	s.mu.Lock()
-	s.ages.cursor = s.ages.oldest
+	from := s.ages.newCursor()
 	s.mu.Unlock()
+	defer s.endSweep(from)
 	for more := true; more; {
 		var expired []ID
-		expired, more = s.sweepSome()
+		expired, more = s.sweepSome(from)
 		if len(expired) == 0 {
 			continue
 		}
@@ -49,14 +50,20 @@ func (s *Spool) sweep() {
 	}
 }
 
+func (s *Spool) endSweep(c *cursor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ages.drop(c)
+}
+
 // sweepSome looks at the next messages, and returns those that have expired;
 // more is false when those that follow are too young.
-func (s *Spool) sweepSome() (expired []ID, more bool) {
+func (s *Spool) sweepSome(from *cursor) (expired []ID, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	for range sweepMax {
-		m := s.ages.cursor
+		m := from.at
 		if m == nil {
 			return expired, false
 		}
@@ -65,7 +72,7 @@ func (s *Spool) sweepSome() (expired []ID, more bool) {
 		if !old && !late {
 			return expired, false
 		}
-		s.ages.cursor = m.next
+		from.at = m.next
 		switch {
 		case m.claimed:
 		case old && s.anyRests(m):

@@ -114,21 +114,23 @@ func TestSweepPassesOverTheYoungAndSurvivesThatMessagesEnd(t *testing.T) {
 	}
 	settleDown(s)
 	s.mu.Lock()
-	s.ages.cursor = s.messages[ids[2]]
+	from := s.ages.newCursor()
+	from.at = s.messages[ids[2]]
 	s.mu.Unlock()
 	must(t, s.Delete(ids[2]))
 	must(t, s.Delete(ids[0]))
 	must(t, s.Delete(ids[9]))
 	s.mu.Lock()
-	if s.ages.cursor != s.messages[ids[3]] || s.ages.oldest != s.messages[ids[1]] || s.ages.newest != s.messages[ids[8]] {
+	if from.at != s.messages[ids[3]] || s.ages.oldest != s.messages[ids[1]] || s.ages.newest != s.messages[ids[8]] {
 		t.Errorf("the list of ages is broken")
 	}
 	s.mu.Unlock()
-	_, more := s.sweepSome()
+	_, more := s.sweepSome(from)
 	s.mu.Lock()
-	if at := s.ages.cursor; more || at == nil || at.id != ids[4] { // 60 minutes old, and not more
+	if at := from.at; more || at == nil || at.id != ids[4] { // 60 minutes old, and not more
 		t.Errorf("the sweep ended at %v, more: %v", at, more)
 	}
+	s.ages.drop(from)
 	s.mu.Unlock()
 	closeSpool(t, s)
 	if !strings.HasPrefix(s.expiredText("x"), "expired after 120h") {

@@ -79,6 +79,15 @@ const (
 	Dead                 // nobody could be reached, or nobody spoke as a server does
 )
 
+// String is the health in one word.
+func (h Health) String() string {
+	names := [...]string{"unknown", "healthy", "busy", "dead"}
+	if int(h) >= len(names) {
+		return "unknown"
+	}
+	return names[h]
+}
+
 // Reporter writes reports on what became of a message, which are messages
 // again (RFC 3461, RFC 3464). It is called by one goroutine.
 type Reporter interface {

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"sync"
+	"time"
 )
 
 // entryReserve is the part at the end of a segment that only entries use.
@@ -247,7 +248,7 @@ func (l *commitLog) write(batch []*record) error {
 	if len(l.buffers) == 0 {
 		return nil
 	}
-	if err := l.flush(at); err != nil {
+	if err := l.flush(at, batch); err != nil {
 		s.returnOutbox(out)
 		return l.fail(err)
 	}
@@ -279,17 +280,23 @@ func (l *commitLog) addOpen() int64 {
 	return l.add(&r)
 }
 
-// flush writes the buffers at offset, up to end, and syncs.
-func (l *commitLog) flush(end int64) error {
+// flush writes the buffers at offset, up to end, and syncs. They hold a batch of
+// records.
+func (l *commitLog) flush(end int64, batch []*record) error {
 	n, err := l.active.file.WriteVAt(l.buffers, l.offset)
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	if err := l.active.file.Sync(); err != nil {
 		return err
 	}
 	l.offset, l.fresh = end, false
 	s := l.spool
+	if s.observe.Synced != nil {
+		s.observe.Synced(time.Since(began), len(batch))
+	}
+	s.stats.records.Add(uint64(len(batch)))
 	s.stats.batches.Add(1)
 	s.stats.syncs.Add(1)
 	s.stats.bytes.Add(uint64(n))

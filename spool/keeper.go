@@ -108,7 +108,7 @@ func (l *commitLog) writeFirst(more []*record) error {
 	l.buffers = l.buffers[:0]
 	open := l.addOpen()
 	if len(more) == 0 {
-		return l.flush(open)
+		return l.flush(open, nil)
 	}
 	l.buffers = l.buffers[:0]
 	end := open
@@ -123,7 +123,7 @@ func (l *commitLog) writeFirst(more []*record) error {
 		return err
 	}
 	l.buffers = append(l.buffers[:0], l.open)
-	return l.flush(end)
+	return l.flush(end, nil)
 }
 
 // orphan keeps the body of a message that the log refused. Its record may be

@@ -91,9 +91,13 @@ func TestHoldStandsUnlessTheRunningDeliverySucceeds(t *testing.T) {
 	}
 }
 
-func TestListChoosesByStateAddressAndAge(t *testing.T) {
+func TestListChoosesByAllThatAFilterSays(t *testing.T) {
 	c := newClock()
-	o := options(crash.New(1), heldAgent())
+	a := newAgent()
+	a.deliver = func(*Job, *JobRecipient) Outcome {
+		return Outcome{Kind: Deferred, Text: "the mailbox is full", RetryAfter: time.Hour}
+	}
+	o := options(crash.New(1), a)
 	o.Now = c.Now
 	s := open(t, o)
 	var ids []ID
@@ -115,8 +119,17 @@ func TestListChoosesByStateAddressAndAge(t *testing.T) {
 		{"address", Filter{Address: []byte("uSER3@")}, ids[3:4]},
 		{"sender", Filter{Address: []byte("sender@example.org")}, ids},
 		{"age", Filter{Before: ids[2].Time()}, ids[:2]},
-		{"dest", Filter{Dest: []byte("local:User4")}, ids[4:]},
-		{"two conditions", Filter{State: StateHeld, Dest: []byte("local:User4")}, nil},
+		{"dest", Filter{Dest: []byte("local:User4@example.test")}, ids[4:]},
+		{"dest, not its beginning", Filter{Dest: []byte("local:User4")}, nil},
+		{"beginning of dest", Filter{DestPrefix: []byte("local:User4")}, ids[4:]},
+		{"two conditions", Filter{State: StateHeld, DestPrefix: []byte("local:User4")}, nil},
+		{"both apply", Filter{State: StateHeld, DestPrefix: []byte("local:User2")}, ids[2:3]},
+		{"return path", Filter{Sender: []byte("SENDER@")}, ids},
+		{"no such sender", Filter{Sender: []byte("user3")}, nil},
+		{"recipient", Filter{Recipient: []byte("user3")}, ids[3:4]},
+		{"reason", Filter{Reason: []byte("MAILBOX IS FULL"), Recipient: []byte("user1")}, ids[1:2]},
+		{"another reason", Filter{Reason: []byte("no route")}, nil},
+		{"younger", Filter{After: ids[2].Time()}, ids[3:]},
 	} {
 		var got []ID
 		for sum, err := range s.List(test.filter) {

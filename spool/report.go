@@ -295,6 +295,7 @@ func (s *Spool) reportTried(r *reportJob, err error) {
 		s.reports.pause = 0
 		return
 	}
+	s.stats.reportFailures.Add(1)
 	s.reports.pause = min(max(2*s.reports.pause, reportPauseMin), reportPauseMax)
 	if !errors.Is(err, ErrClosed) {
 		s.log.Error("spool: cannot report on a message, will be repeated", "id", r.ID.String(), "after", s.reports.pause, "err", err)

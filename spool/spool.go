@@ -65,6 +65,8 @@ type Options struct {
 	// WarnAfter is the age at which a message that is still tried is
 	// reported as late, once; 0: never.
 	WarnAfter time.Duration
+	// Observe is told of single events; nil: nobody is.
+	Observe *Observer
 	// CheckpointInterval is how long delivered messages wait under load until
 	// they are synced together; 1 s. When idle it is a tenth of a second.
 	CheckpointInterval time.Duration
@@ -106,6 +108,7 @@ type Spool struct {
 	retry              Schedule
 	now                func() time.Time
 	log                *slog.Logger
+	observe            Observer
 	lock               io.Closer
 
 	commits commitLog
@@ -198,6 +201,9 @@ func newSpool(o *Options) (*Spool, error) {
 	}
 	if !s.idle {
 		s.reporter = o.Reporter
+	}
+	if o.Observe != nil {
+		s.observe = *o.Observe
 	}
 	s.commits.spool = s
 	s.idleLog = sync.NewCond(&s.commits.mu)

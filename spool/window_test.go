@@ -310,3 +310,41 @@ func benchmarkDecision(b *testing.B, queued int) {
 	s.mu.Unlock()
 	_ = s.Close(context.Background())
 }
+
+func TestFlushEndsARest(t *testing.T) {
+	for name, flush := range map[string]func(s *Spool) int{
+		"all":         func(s *Spool) int { n, _ := s.Flush(Filter{}); return n },
+		"address":     func(s *Spool) int { n, _ := s.Flush(Filter{Recipient: []byte("@dead")}); return n },
+		"destination": func(s *Spool) int { return s.FlushDestination([]byte("smtp:dead")) },
+	} {
+		a, c := newHosts(), newClock()
+		a.set("smtp:dead", Dead)
+		o := relayOptions(a, Limits{Workers: 1, Adaptive: true})
+		o.Now = c.Now
+		s := open(t, o)
+		for i := range 10 {
+			must2(t)(submit(s, text(10, i), to("s@x", "dead")))
+		}
+		settleDown(s)
+		var status DestinationStatus
+		for d := range s.Destinations() {
+			status = d
+		}
+		if status.Key != "smtp:dead" || status.Ready != 9 || status.Deferred != 1 || status.Window != 1 ||
+			status.Health != Dead || status.Reason != "connection refused" || !status.RestsUntil.After(c.Now()) {
+			t.Errorf("%s: %+v", name, status)
+		}
+		if st := s.Stats(); st.Resting != 1 || st.Recipients[StateReady] != 9 || st.Oldest.IsZero() {
+			t.Errorf("%s: %+v", name, st)
+		}
+		a.set("smtp:dead", Healthy)
+		if n := flush(s); n != 10 {
+			t.Errorf("%s: %d messages", name, n)
+		}
+		settleDown(s)
+		if st := s.Stats(); st.Delivered != 10 || st.Resting != 0 {
+			t.Errorf("%s: %+v", name, st)
+		}
+		closeSpool(t, s)
+	}
+}

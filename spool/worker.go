@@ -225,6 +225,9 @@ func (s *Spool) conclude(q *agentQueue, job *Job) {
 			}
 			q.delivered = append(q.delivered, done)
 			s.stats.delivered.Add(1)
+			if s.observe.Delivered != nil {
+				s.observe.Delivered(now.Sub(m.id.Time()))
+			}
 		} else {
 			all = false
 			s.concludeOther(m, r, now)
