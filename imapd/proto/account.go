@@ -55,7 +55,8 @@ func (c *Command) enable() imap.Fault {
 		if len(name) == 0 {
 			return "the name of a capability was expected"
 		}
-		c.Enables |= imap.EnabledBy(name, c.dialect.Caps)
+		c.asked |= imap.EnabledBy(name, c.dialect.Caps)
+		c.Enables = c.asked
 		if c.p.Empty() {
 			return ""
 		}
@@ -66,7 +67,7 @@ func (c *Command) enable() imap.Fault {
 // is selected, and ends the command.
 func (s *Session) enable(out []byte) []byte {
 	s.next = Run
-	return imap.AppendEnabled(out, s.c.Enables)
+	return imap.AppendEnabled(out, s.c.asked)
 }
 
 // QuotaLimit is the limit of one resource (RFC 9208 section 3).

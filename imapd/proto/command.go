@@ -13,7 +13,11 @@ import "barid/internal/imap"
 type Command struct {
 	p       imap.Parser
 	dialect imap.Dialect
+	Arguments
+}
 
+// Arguments is what a command says. What belongs to other commands is zero.
+type Arguments struct {
 	Verb Verb
 	Tag  []byte
 	// UID: the command came as UID ..., and its Set is one of UIDs.
@@ -53,6 +57,8 @@ type Command struct {
 	Notify             NotifyParams
 
 	at appendPlace // of APPEND and REPLACE
+
+	asked imap.Enabled // of ENABLE
 
 	mechanism, initial []byte // of AUTHENTICATE; initial is nil when there was none
 	name, password     []byte // of LOGIN
@@ -95,19 +101,15 @@ type StoreParams struct {
 // begin forgets the command before and takes a new one.
 func (c *Command) begin(text []byte, d *imap.Dialect) {
 	pairs, limits, groups := c.Pairs[:0], c.Quota.Limits[:0], c.Notify.Groups[:0]
-	*c = Command{p: c.p, dialect: c.dialect, Pairs: pairs}
-	c.Quota.Limits, c.Notify.Groups = limits, groups
+	c.Arguments = Arguments{}
+	c.Pairs, c.Quota.Limits, c.Notify.Groups = pairs, limits, groups
 	c.p.Begin(text, d)
 }
 
 // Trim lets go of memory that was needed only once.
 func (c *Command) Trim() {
 	c.p.Trim()
-	pairs := c.Pairs[:0]
-	if cap(pairs) > 64 {
-		pairs = nil
-	}
-	*c = Command{p: c.p, Pairs: pairs}
+	c.Pairs, c.Notify.Groups = nil, nil
 }
 
 // spaced consumes a space and then what f consumes.

@@ -48,16 +48,23 @@ func doorOf(t *testing.T, script *dialog.Script) *door {
 			text := strings.NewReplacer(`\n`, "\r\n").Replace(kv[1])
 			d.box.add(d.box.boxes[0], text, imap.Flags{}, imap.DateTime{Unix: 837596665, ZoneMinutes: -420})
 		case "uidnext":
-			n, err := strconv.ParseUint(kv[1], 10, 32)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d.box.boxes[0].uidNext = uint32(n)
+			d.box.boxes[0].uidNext = uint32(numberOf(t, kv[1]))
+		case "cut":
+			d.cut = numberOf(t, kv[1])
 		default:
 			t.Fatalf("unknown setting %s", kv[0])
 		}
 	}
 	return d
+}
+
+func numberOf(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // capsOf reads the names of capabilities.

@@ -157,7 +157,7 @@ func (d *door) askAppend(out []byte) []byte {
 	if c.Piece.URL != nil {
 		u, fault := imap.ParseURL(bytes.Clone(c.Piece.URL))
 		if fault != "" || u.UID == 0 {
-			return d.s.Done(imap.Reply{Status: imap.NO, Code: imap.CodeBadURL, Args: c.Piece.URL, Text: "there is no such text"}, out)
+			return d.s.Done(imap.Reply{Status: imap.NO, Code: imap.CodeBadURL, Args: imap.AppendURLArg(nil, c.Piece.URL), Text: "there is no such text"}, out)
 		}
 		d.taken[len(d.taken)-1] += fmt.Sprintf("<%s %d %s>", u.Mailbox, u.UID, u.Section)
 	}

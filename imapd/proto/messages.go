@@ -104,7 +104,10 @@ func (c *Command) expunge() imap.Fault {
 //
 //	search = "SEARCH" [search-return-opts] SP search-program  ; RFC 9051 section 9
 func (c *Command) search() (fault imap.Fault) {
-	if fault = c.p.SearchOptions(&c.Search); fault == "" {
+	if c.p.Offers(imap.CapESearch) {
+		fault = c.p.SearchOptions(&c.Search)
+	}
+	if fault == "" {
 		fault = c.p.SP()
 	}
 	if fault == "" {

@@ -6,16 +6,18 @@ import (
 	"barid/internal/imap"
 )
 
-// fault refuses a command for its syntax.
-func (s *Session) fault(fault imap.Fault, out []byte) []byte {
+// refusal is the reply to a command that was not understood.
+func refusal(fault imap.Fault) imap.Reply {
 	r := bad(string(fault))
 	switch fault {
 	case imap.UnknownCharset:
 		r = imap.Reply{Status: imap.NO, Code: imap.CodeBadCharset, Args: []byte("(US-ASCII UTF-8)"), Text: string(fault)}
 	case imap.UIDRequired:
 		r.Code = imap.CodeUIDRequired
+	case imap.NameNotUTF7, imap.NameNotUTF8, imap.NameTooLong, imap.NameNotPrintable:
+		r.Status, r.Code = imap.NO, imap.CodeCannot
 	}
-	return s.refuse(r, out)
+	return r
 }
 
 // refuse answers a command that the client should not have sent, or not yet.

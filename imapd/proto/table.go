@@ -197,11 +197,11 @@ func (s *Session) command(v *verb, out []byte) []byte {
 	c := s.c
 	if v.parse != nil {
 		if fault := v.parse(c); fault != "" {
-			return s.fault(fault, out)
+			return s.refuse(refusal(fault), out)
 		}
 	}
 	if !c.p.Empty() {
-		return s.fault("there is too much behind the command", out)
+		return s.refuse(bad("there is too much behind the command"), out)
 	}
 	s.errors = min(s.errors, s.errorsKept())
 	c.Enables &^= s.enabled

@@ -148,7 +148,8 @@ func EnabledBy(name []byte, caps Caps) Enabled {
 	return 0
 }
 
-// AppendEnabled appends an ENABLED response (RFC 9051 7.2.1).
+// AppendEnabled appends an ENABLED response about what ENABLE has asked for,
+// also where it was on already (RFC 9051 7.2.1).
 func AppendEnabled(out []byte, e Enabled) []byte {
 	out = append(out, "* ENABLED"...)
 	for _, row := range enableNames {

@@ -48,7 +48,7 @@ func (t *Text) dateText(fixed bool) (Day, Fault) {
 		least = 2
 	}
 	day, ok := t.digits(least, 2)
-	if !ok || !t.Byte('-') || len(*t) < 9 {
+	if !ok || !t.Byte('-') || len(*t) < len("Mon-yyyy") {
 		return 0, bad
 	}
 	month := monthOf(t.take(3))

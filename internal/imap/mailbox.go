@@ -9,6 +9,15 @@ import (
 // end at 255 for one component; the store says so itself.
 const nameMax = 1024
 
+// The Faults of names that no mailbox can have, though they are well-formed
+// strings: the command is to be answered with NO and CANNOT.
+const (
+	NameNotUTF7      Fault = "a mailbox name is not in modified UTF-7"
+	NameNotUTF8      Fault = "a mailbox name is not UTF-8"
+	NameTooLong      Fault = "a mailbox name is too long"
+	NameNotPrintable Fault = "control character in a mailbox name"
+)
+
 // Mailbox consumes the name of a mailbox and returns it as UTF-8, with INBOX
 // in capitals.
 //
@@ -20,14 +29,14 @@ func (p *Parser) Mailbox() ([]byte, Fault) {
 	}
 	name, ok := p.decodeName(raw)
 	switch {
-	case !ok && !p.utf8:
-		return nil, "a mailbox name is not in modified UTF-7"
-	case !ok || !utf8.Valid(name):
-		return nil, "a mailbox name is not UTF-8"
+	case !ok:
+		return nil, NameNotUTF7
+	case !utf8.Valid(name):
+		return nil, NameNotUTF8
 	case len(name) > nameMax:
-		return nil, "a mailbox name is too long"
+		return nil, NameTooLong
 	case !printable(name):
-		return nil, "control character in a mailbox name"
+		return nil, NameNotPrintable
 	}
 	return p.foldInbox(name), ""
 }

@@ -20,7 +20,7 @@ func (t *Text) Number() (uint32, Fault) {
 //	nz-number = digit-nz *DIGIT                     ; RFC 9051 section 9
 func (t *Text) NZNumber() (uint32, Fault) {
 	if t.Peek() == '0' {
-		return 0, "a number begins with 0"
+		return 0, "a number must not begin with 0"
 	}
 	return t.Number()
 }

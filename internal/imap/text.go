@@ -40,10 +40,13 @@ func (t *Text) Byte(b byte) bool {
 
 // SP consumes exactly one space (RFC 9051 section 9, note 2).
 func (t *Text) SP() Fault {
-	if !t.Byte(' ') {
-		return "a space was expected"
+	switch {
+	case t.Byte(' '):
+		return ""
+	case t.Empty():
+		return "the command ends too early"
 	}
-	return ""
+	return "a space was expected"
 }
 
 // take consumes n octets.

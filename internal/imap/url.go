@@ -132,3 +132,17 @@ func hexValue(b []byte, i, end int) int {
 	}
 	return -1
 }
+
+// AppendURLArg appends a URL as an argument of BADURL: what cannot stand in a
+// response code is encoded (RFC 4469 section 5, url-resp-text).
+func AppendURLArg(out, url []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for _, c := range url {
+		if c <= ' ' || c >= 0x7F || c == ']' {
+			out = append(out, '%', digits[c>>4], digits[c&15])
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
