@@ -73,7 +73,7 @@ func (s *server) smtpOptions(w *whoIsWho, mode proto.Mode) smtpd.Options {
 		Router:       w.router,
 		Spool:        s.spool,
 		Quota:        s.quota(w),
-		Relay:        contains(cfg.Relay.Allow),
+		Relay:        relayClients(cfg),
 		XClient:      contains(cfg.Trusted.XClient),
 		XForward:     contains(cfg.Trusted.XForward),
 		Log:          s.logger,

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
 
 	"barid/internal/addr"
@@ -66,17 +65,10 @@ func ensureSecret(cfg *config.Config, id *identity) error {
 	return id.own(name)
 }
 
-// ownAddress knows the addresses that this host has now.
-func ownAddress() func(netip.Addr) bool {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
+// relayClients says who may relay without a login. A proxy may not: its address
+// is seen only where it does not know its client's, who may be anybody.
+func relayClients(cfg *config.Config) func(netip.Addr) bool {
+	return func(client netip.Addr) bool {
+		return cfg.Relay.Allow.Contains(client) && !cfg.Trusted.Proxy.Contains(client)
 	}
-	own := map[netip.Addr]bool{}
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own[p.Addr().Unmap().WithZone("")] = true
-		}
-	}
-	return func(a netip.Addr) bool { return own[a] }
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -85,7 +86,8 @@ func orNever[T ~int | ~int64](n T) T {
 func routeOptions(cfg *config.Config, accounts *auth.Auth, logger *slog.Logger) route.Options {
 	return route.Options{
 		Domains: cfg.Domains, Hostname: cfg.Hostname, Separators: cfg.Map.Separators, Postmaster: cfg.Postmaster,
-		Literal: ownAddress(), AliasFile: cfg.Map.Alias, VirtualFile: cfg.Map.Virtual, TransportFile: cfg.Map.Transport,
+		Literal:   func(a netip.Addr) bool { return slices.Contains(hostAddresses(), a) },
+		AliasFile: cfg.Map.Alias, VirtualFile: cfg.Map.Virtual, TransportFile: cfg.Map.Transport,
 		RelayDomains: cfg.Relay.Domains, RelayRecipientFile: cfg.Relay.RecipientMap,
 		SenderFile: cfg.Relay.SenderMap, Smarthost: cfg.Relay.Host, SRS: srsScheme(cfg, logger), Log: logger,
 		Account: func(name []byte) (string, bool) {
