@@ -17,7 +17,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"log/slog"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -164,14 +163,8 @@ func (b *Reporter) returnsAll(job *spool.Job) bool {
 // receivedFrom is the client as the name of an MTA of type dns, when it is
 // known by its address (RFC 3461 section 9.3).
 func receivedFrom(client []byte) string {
-	a, err := netip.ParseAddr(string(client))
-	switch {
-	case err != nil:
-		return ""
-	case a.Is6():
-		return "[IPv6:" + a.String() + "]"
-	}
-	return "[" + a.String() + "]"
+	literal, _ := addressLiteral(string(client))
+	return literal
 }
 
 // undeliverable is what happens to a failure of which no sender can be told.

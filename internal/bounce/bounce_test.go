@@ -351,13 +351,28 @@ func TestDiagnosticIsTheReplyAlone(t *testing.T) {
 		"550 5.1.1 no such user":                             "smtp; 550 5.1.1 no such user",
 		"host mx[192.0.2.1] said: 550 no (in reply to RCPT)": "smtp; 550 no",
 		"expired after 120h0m0s: host mx[192.0.2.1] said: 450 he said: no (in reply to x) (in reply to RCPT)": "smtp; 450 he said: no (in reply to x)",
-		"host mx[192.0.2.1] said: 550 no (in re": "smtp; 550 no (in re",
-		"words without a code":                   "x-barid; words without a code",
+		"host mx[192.0.2.1] said: 550 no (in re":                                       "smtp; 550 no (in re",
+		"host mx[192.0.2.1] refused to talk to me: 554 5.7.1 no (in reply to nothing)": "smtp; 554 5.7.1 no (in reply to nothing)",
+		"host mx[192.0.2.1] refused to talk to me: 554 he said: no":                    "smtp; 554 he said: no",
+		"host mx[192.0.2.1] said: 550 x refused to talk to me: 554 (in reply to MAIL)": "smtp; 550 x refused to talk to me: 554",
+		"words without a code": "x-barid; words without a code",
 	} {
 		s := newScene(t, Options{})
 		s.outcomes["bob@example.net"] = spool.Outcome{Kind: spool.Failed, Remote: "mx", Text: text}
 		if got := s.reported(plainMessage, envelope(0, "bob@example.net")).text; !strings.Contains(got, "\nDiagnostic-Code: "+want+"\n") {
 			t.Errorf("%q became\n%s", text, got)
+		}
+	}
+}
+
+func TestServersAreNamedByDomainOrLiteral(t *testing.T) {
+	for remote, want := range map[string]string{
+		"mx.example.net": "mx.example.net", "192.0.2.1": "[192.0.2.1]", "2001:db8::1": "[IPv6:2001:db8::1]", "/run/lmtp": "localhost",
+	} {
+		s := newScene(t, Options{})
+		s.outcomes["bob@example.net"] = spool.Outcome{Kind: spool.Failed, Remote: remote, Text: "550 no"}
+		if got := s.reported(plainMessage, envelope(0, "bob@example.net")).text; !strings.Contains(got, "\nRemote-MTA: dns; "+want+"\n") {
+			t.Errorf("%s: %s", remote, got)
 		}
 	}
 }

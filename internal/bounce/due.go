@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func told(r *spool.JobRecipient, expires time.Time) dsn.Recipient {
 	o := &r.Outcome
 	t := dsn.Recipient{
 		Address: calledBySender(&r.Recipient), ORcpt: r.ORcpt, Action: action(o),
-		Status: o.Status, Text: o.Text, Remote: o.Remote,
+		Status: o.Status, Text: o.Text, Remote: mtaName(o.Remote),
 	}
 	if o.Remote != "" {
 		t.Text = reply(o.Text)
@@ -47,12 +48,41 @@ func told(r *spool.JobRecipient, expires time.Time) dsn.Recipient {
 	return t
 }
 
+// mtaName is a server as the name of an MTA of type dns: a domain, or an
+// address in brackets (RFC 3461 section 9.3). One that is reached through a
+// unix socket is on this host.
+func mtaName(remote string) string {
+	if strings.HasPrefix(remote, "/") {
+		return "localhost"
+	}
+	if address, is := addressLiteral(remote); is {
+		return address
+	}
+	return remote
+}
+
+// addressLiteral writes an IP address as RFC 5321 section 4.1.3 has it.
+func addressLiteral(text string) (literal string, is bool) {
+	a, err := netip.ParseAddr(text)
+	switch {
+	case err != nil:
+		return "", false
+	case a.Is6():
+		return "[IPv6:" + a.String() + "]", true
+	}
+	return "[" + a.String() + "]", true
+}
+
 // reply is the transcript of a server's reply, which a report wants (RFC 3461
 // section 9.2), out of the sentence that operators read:
 //
 //	host mx.example.net[192.0.2.1] said: 550 5.1.1 no such user (in reply to RCPT)
+//	host mx.example.net[192.0.2.1] refused to talk to me: 554 5.7.1 go away
 func reply(text string) string {
-	_, said, found := strings.Cut(text, " said: ")
+	begin, said, found := strings.Cut(text, " said: ")
+	if before, refusal, is := strings.Cut(text, " refused to talk to me: "); is && (!found || len(before) < len(begin)) {
+		return refusal
+	}
 	if !found {
 		return text
 	}
