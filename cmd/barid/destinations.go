@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
+	"time"
 
 	"barid/spool"
 )
@@ -16,74 +18,58 @@ type destination struct {
 	Deferred int    `json:"deferred"`
 	Held     int    `json:"held"`
 	Failed   int    `json:"failed"`
+	Window   int    `json:"window"` // deliveries at a time, at most
+	Health   string `json:"health,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	Rests    int64  `json:"rests_until,omitempty"` // seconds since 1970
 }
 
-// listDestinations puts the destinations of what is selected, those with most
-// to do first.
-func listDestinations(o *operator, s *selection, put func(*answer) error) (count int, err error) {
-	known, pulse := map[string]*destination{}, newPulse(put)
-	for sum, err := range s.all(o.spool) {
-		if err != nil {
-			continue // nobody knows where it goes
-		}
-		for i := range sum.Recipients {
-			if s.chooses(sum, i) {
-				count++
-				countDestination(known, string(sum.Envelope.Recipients[i].Dest), &sum.Recipients[i])
+func describeDestination(d *spool.DestinationStatus) *destination {
+	to := &destination{
+		Key: shown([]byte(d.Key)), Ready: d.Ready, Running: d.Running, Deferred: d.Deferred, Held: d.Held, Failed: d.Failed,
+		Window: d.Window, Health: healthName(d.Health), Reason: shown([]byte(d.Reason)),
+	}
+	if !d.RestsUntil.IsZero() {
+		to.Rests = d.RestsUntil.Unix()
+	}
+	return to
+}
+
+// healthName is what an attempt told about a destination, in a word.
+func healthName(h spool.Health) string {
+	return [...]string{spool.HealthUnknown: "", spool.Healthy: "healthy", spool.Busy: "busy", spool.Dead: "dead"}[h]
+}
+
+// destinations yields those that a name names.
+func (s *selection) destinations(q *spool.Spool) iter.Seq[spool.DestinationStatus] {
+	return func(yield func(spool.DestinationStatus) bool) {
+		for d := range q.Destinations() {
+			if leadsTo([]byte(d.Key), s.dest) && !yield(d) {
+				return
 			}
 		}
-		if err := pulse.beat(count); err != nil {
-			return count, err
-		}
 	}
-	sorted := make([]*destination, 0, len(known))
-	for _, d := range known {
-		sorted = append(sorted, d)
-	}
-	slices.SortFunc(sorted, func(a, b *destination) int {
-		return cmp.Or(b.waiting()-a.waiting(), cmp.Compare(a.Key, b.Key))
-	})
-	for _, d := range sorted {
-		if err := put(&answer{Destination: d}); err != nil {
-			return 0, err
-		}
-	}
-	return len(sorted), nil
 }
 
-func (d *destination) waiting() int { return d.Ready + d.Running + d.Deferred }
+// mostWaiting sorts destinations: those with most to do first.
+func mostWaiting(a, b spool.DestinationStatus) int {
+	waiting := func(d *spool.DestinationStatus) int { return d.Ready + d.Running + d.Deferred }
+	return cmp.Or(waiting(&b)-waiting(&a), cmp.Compare(a.Key, b.Key))
+}
 
-func countDestination(known map[string]*destination, key string, status *spool.RecipientStatus) {
-	d := known[key]
-	if d == nil {
-		d = &destination{Key: shown([]byte(key))}
-		known[key] = d
+// listDestinations puts the destinations that -dest names.
+func listDestinations(o *operator, s *selection, put func(*answer) error) (count int, err error) {
+	all := slices.SortedFunc(s.destinations(o.spool), mostWaiting)
+	for i := range all {
+		if err := put(&answer{Destination: describeDestination(&all[i])}); err != nil {
+			return i, err
+		}
 	}
-	switch status.State {
-	case spool.StateReady:
-		d.Ready++
-	case spool.StateRunning:
-		d.Running++
-	case spool.StateDeferred:
-		d.Deferred++
-		d.Reason = status.Last.Text
-	case spool.StateHeld:
-		d.Held++
-	case spool.StateFailed:
-		d.Failed++
-	}
+	return len(all), nil
 }
 
 // destinationTable prints a line per destination.
 type destinationTable struct{ begun bool }
-
-func (t *destinationTable) end(dst []byte, count int) []byte {
-	if count == 0 {
-		return append(dst, "no messages\n"...)
-	}
-	return dst
-}
 
 func (t *destinationTable) line(dst []byte, a *answer) []byte {
 	d := a.Destination
@@ -92,11 +78,22 @@ func (t *destinationTable) line(dst []byte, a *answer) []byte {
 	}
 	if !t.begun {
 		t.begun = true
-		dst = fmt.Appendf(dst, "%7s %7s %8s %7s %7s  %s\n", "READY", "RUNNING", "DEFERRED", "HELD", "FAILED", "DESTINATION (REASON)")
+		dst = fmt.Appendf(dst, "%7s %7s %8s %7s %7s %6s %-7s  %s\n", "READY", "RUNNING", "DEFERRED", "HELD", "FAILED", "WINDOW", "HEALTH", "DESTINATION (REASON)")
 	}
-	dst = fmt.Appendf(dst, "%7d %7d %8d %7d %7d  %s", d.Ready, d.Running, d.Deferred, d.Held, d.Failed, d.Key)
-	if d.Reason != "" {
+	dst = fmt.Appendf(dst, "%7d %7d %8d %7d %7d %6d %-7s  %s",
+		d.Ready, d.Running, d.Deferred, d.Held, d.Failed, d.Window, cmp.Or(d.Health, "-"), d.Key)
+	if d.Rests > 0 {
+		dst = fmt.Appendf(dst, ", rests until %s", localTime(d.Rests).Format(time.TimeOnly))
+	}
+	if d.Reason != "" && d.Health != "healthy" {
 		dst = fmt.Appendf(dst, " (%s)", d.Reason)
 	}
 	return append(dst, '\n')
+}
+
+func (t *destinationTable) end(dst []byte, count int) []byte {
+	if count == 0 {
+		return append(dst, "no messages\n"...)
+	}
+	return dst
 }

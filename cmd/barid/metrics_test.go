@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"barid/spool"
 )
 
 var updateDocs = flag.Bool("update", false, "write docs/metrics.md")
@@ -45,6 +47,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		"barid_info{version=\"", "barid_messages_accepted_total 1\n", "barid_recipients_delivered_total 1\n",
 		"barid_connections_accepted_total{service=\"smtp\"} 1\n", "barid_connections_open{service=\"pop3\"} ",
 		"barid_accounts 1\n", "barid_logins_total{result=\"locked_out\"} 0\n", "process_open_fds ", "barid_recipients_failed_total 0\n",
+		"barid_delivery_seconds_count 1\n", "barid_spool_batch_records_bucket{le=\"+Inf\"} ", "barid_relay_connections_open{what=\"idle\"} 0\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
@@ -95,6 +98,23 @@ func TestWatchersBeyondTheLimitWaitForTheirTurn(t *testing.T) {
 	}
 }
 
+func TestLongestDestinationsAreShownAndTheOthersSummed(t *testing.T) {
+	s := &destinationSums{}
+	for i := range 3 * destinationsMax {
+		s.longest = append(s.longest, spool.DestinationStatus{Key: fmt.Sprintf("smtp:%d.test", i), Deferred: i})
+		if len(s.longest) >= 2*destinationsMax {
+			s.shorten()
+		}
+	}
+	s.shorten()
+	if len(s.longest) != destinationsMax || s.longest[0].Deferred != 3*destinationsMax-1 || s.longest[destinationsMax-1].Deferred != 2*destinationsMax {
+		t.Errorf("%+v", s.longest)
+	}
+	if want := 2 * destinationsMax * (2*destinationsMax - 1) / 2; s.others.Deferred != want {
+		t.Errorf("the others have %d instead of %d", s.others.Deferred, want)
+	}
+}
+
 const metricsPreface = `# Metrics
 
 <!-- Written by "go test ./cmd/barid -run Metrics -update" from what a server answers. -->
@@ -108,11 +128,11 @@ is asked for a password, so it belongs on loopback or on an address that only yo
 
 Counters begin at 0 when the server starts. What is worth an alarm:
 
-    barid_spool_failures_total rises                the disk does not keep what it is given
-    barid_queue_entries{state="ready"} stays high   deliveries are slower than mail comes in
-    barid_queue_entries{state="deferred"} rises     somebody's mail cannot be delivered: barid queue summary
-    barid_connections_refused_total rises           a limit is too low, or somebody tries it
-    /healthz is not 200                             mail is being put off
+    barid_spool_failures_total rises                   the disk does not keep what it is given
+    barid_queue_recipients{state="ready"} stays high   deliveries are slower than mail comes in
+    barid_queue_recipients{state="deferred"} rises     mail cannot be delivered: barid queue summary
+    barid_connections_refused_total rises              a limit is too low, or somebody tries it
+    /healthz is not 200                                mail is being put off
 
 | name | type | labels | what it is |
 |---|---|---|---|

@@ -243,12 +243,18 @@ func flushMessage(o *operator, c chosen, _ func(*answer) error) error {
 	return o.spool.Release(c.id, deferred...)
 }
 
-// flushQueue has everything that is selected and deferred tried now.
+// flushQueue has everything that is selected tried now, what waits for its
+// time and what waits for its destination.
 func flushQueue(o *operator, s *selection, put func(*answer) error) (count int, err error) {
-	if s.everything() {
+	switch {
+	case s.everything():
 		return o.spool.Flush(spool.Filter{})
-	}
-	if s.state == 0 {
+	case s.onlyDest():
+		for d := range s.destinations(o.spool) {
+			count += o.spool.FlushDestination([]byte(d.Key))
+		}
+		return count, nil
+	case s.state == 0:
 		s.state = spool.StateDeferred
 	}
 	return o.changeEach(findVerb("flush"), s, put)

@@ -17,7 +17,7 @@ usage: barid queue [FLAG]... list [FILTER]... [-json|-mailq]
        barid queue [FLAG]... show ID... [-json]
        barid queue [FLAG]... cat ID
        barid queue [FLAG]... summary [-by WHAT] [FILTER]... [-json]
-       barid queue [FLAG]... destinations [FILTER]... [-json]
+       barid queue [FLAG]... destinations [-dest DESTINATION] [-json]
        barid queue [FLAG]... hold|release|requeue|delete ID...|FILTER...
        barid queue [FLAG]... flush [ID...|FILTER...]
 
@@ -157,6 +157,8 @@ func (q *queueOptions) check(r *request) error {
 		return fmt.Errorf("queue %s: which message? 'barid queue list' shows the ids", r.Verb)
 	case v.all == nil && !named && !filtered:
 		return fmt.Errorf("queue %s: which messages? name ids, or a filter, or -all", r.Verb)
+	case v.name == "destinations" && (q.all || q.older != 0 || q.newer != 0 || q.state+q.address+q.from+q.to+q.reason != ""):
+		return errors.New("queue destinations: the only filter is -dest; 'barid queue summary' takes others")
 	case named && filtered:
 		return fmt.Errorf("queue %s: either ids or a filter", r.Verb)
 	case q.older < 0 || q.newer < 0:

@@ -64,6 +64,13 @@ func (s *selection) everything() bool {
 	return s.ids == nil && s.state == 0 && s.older.IsZero() && s.newer.IsZero() && !s.reads()
 }
 
+// onlyDest says that nothing is asked but where it goes.
+func (s *selection) onlyDest() bool {
+	rest := *s
+	rest.dest = nil
+	return len(s.dest) > 0 && rest.everything()
+}
+
 // reads says that the answer depends on what is written in the messages.
 func (s *selection) reads() bool {
 	return len(s.from)+len(s.to)+len(s.address)+len(s.dest)+len(s.reason) > 0
@@ -73,7 +80,7 @@ func (s *selection) reads() bool {
 // until the next one; an error is about the message with its ID.
 func (s *selection) all(q *spool.Spool) iter.Seq2[*spool.Summary, error] {
 	return func(yield func(*spool.Summary, error) bool) {
-		for sum, err := range q.List(spool.Filter{State: s.state, Before: s.older}) {
+		for sum, err := range q.List(s.filter(q)) {
 			// What cannot be read is only chosen when it need not be.
 			if err == nil && !s.matches(sum) || err != nil && (s.reads() || !s.inTime(sum)) {
 				continue
@@ -83,6 +90,23 @@ func (s *selection) all(q *spool.Spool) iter.Seq2[*spool.Summary, error] {
 			}
 		}
 	}
+}
+
+// filter is what the spool can choose by itself, without reading messages.
+func (s *selection) filter(q *spool.Spool) spool.Filter {
+	f := spool.Filter{State: s.state, Before: s.older, After: s.newer}
+	if len(s.dest) == 0 {
+		return f
+	}
+	n := 0
+	for d := range s.destinations(q) {
+		f.Dest = []byte(d.Key)
+		n++
+	}
+	if n > 1 {
+		f.Dest = nil // reading the messages tells
+	}
+	return f
 }
 
 func (s *selection) inTime(sum *spool.Summary) bool {

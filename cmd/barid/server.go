@@ -40,6 +40,7 @@ type server struct {
 	control  *control
 
 	started   time.Time
+	observed  observed
 	stopping  atomic.Bool
 	listeners []doorListener // of the loop
 	watchers  *watchers      // nil when nobody may watch
@@ -139,6 +140,8 @@ func (s *server) openStores() error {
 	}
 	o := spoolOptions(s.cfg)
 	o.Agents, o.Limits, o.Destination = s.agents(), s.limits(), s.destinationLimits
+	s.observed = newObserved()
+	o.Observe = s.observed.observer()
 	o.Reporter, o.WarnAfter, o.Log = s.reporter(), s.cfg.Queue.WarnAfter, s.logger
 	s.spool, err = openSpool(s.cfg, o)
 	return err
