@@ -10,6 +10,7 @@ import (
 	"barid/auth"
 	"barid/internal/addr"
 	"barid/internal/config"
+	"barid/internal/relay"
 	"barid/internal/route"
 	"barid/internal/vfs"
 )
@@ -102,7 +103,22 @@ func findings(cfg *config.Config, file string) (all []finding) {
 	all = append(all, checkDirectories(cfg, id)...)
 	all = append(all, checkReadable(cfg, file, id)...)
 	all = append(all, checkAccounts(cfg)...)
+	all = append(all, checkRelaying(cfg)...)
 	return append(all, checkCertificates(cfg)...)
+}
+
+// checkRelaying reads the files that say how mail is handed on. The maps that
+// say where are looked at with the accounts.
+func checkRelaying(cfg *config.Config) (all []finding) {
+	_, policies := relay.OpenPolicies(cfg.Relay.Policy, relay.Policy{}, nil)
+	_, passwords := relay.OpenPasswords(cfg.Relay.Passwords, nil)
+	_, roots := tlsRoots(cfg.Relay.TLSRoots)
+	for _, err := range []error{policies, passwords, roots} {
+		if err != nil {
+			all = append(all, finding{text: err.Error()})
+		}
+	}
+	return all
 }
 
 // checkDirectories looks at those that are there; the server makes others.
@@ -130,7 +146,8 @@ func checkReadable(cfg *config.Config, file string, id *identity) (all []finding
 		}
 	}
 	look(cfg.Auth.File, "", false)
-	for _, name := range []string{cfg.Map.Alias, cfg.Map.Virtual, cfg.Map.Transport, cfg.Relay.RecipientMap, cfg.Relay.SenderMap} {
+	for _, name := range []string{cfg.Map.Alias, cfg.Map.Virtual, cfg.Map.Transport, cfg.Relay.RecipientMap, cfg.Relay.SenderMap,
+		cfg.Relay.Policy, cfg.Relay.Passwords, cfg.Relay.TLSRoots, cfg.SRS.SecretFile} {
 		look(name, "", false)
 	}
 	look(cfg.SRS.SecretFile, ": senders of forwarded mail stay as they are", true)

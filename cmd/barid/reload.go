@@ -20,7 +20,6 @@ var restart = []struct{ keys, why string }{
 	{"relay.port", "connections are open"},
 	{"relay.*-timeout", "connections are open"},
 	{"bounce.*", "the spool is open"},
-	{"srs.*", "mail is on its way with it"},
 	{"*.listen", "sockets are opened once, while the server may still be root"},
 	{"*.socket", "sockets are opened once"},
 	{"*.connections-max", "a limit belongs to its socket"},

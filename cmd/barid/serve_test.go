@@ -123,6 +123,7 @@ func TestEveryKeyIsEitherFollowedOrNeedsARestart(t *testing.T) {
 		auth.forget-interval auth.lockout-time auth.lockout-exempt
 		xclient.trusted xforward.trusted
 		relay.allow relay.domains relay.recipients relay.host relay.sender-map
+		srs.domain srs.secret
 		alias.map virtual.map transport.map subaddress.separator mailbox.dir quota.default log.level`)
 	followed := map[string]bool{}
 	for _, key := range follows {
