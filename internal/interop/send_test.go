@@ -81,7 +81,7 @@ func TestSwaks(t *testing.T) {
 }
 
 func TestSwaksIsRefused(t *testing.T) {
-	d := startDemo(t)
+	d := startDemo(t, "relay.allow=") // or programs of this host may relay
 	refuse := func(name, want string, flags ...string) {
 		t.Run(name, func(t *testing.T) {
 			out, err := tryClient(t, "swaks", "", append([]string{"swaks", "--body", "x"}, flags...)...)
