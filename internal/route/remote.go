@@ -245,9 +245,10 @@ func appendDomainDest(dst, domain []byte) []byte {
 }
 
 // smarthost finds the key for mail to others of this sender; empty and not nil
-// when there is none.
+// when there is none. What a stranger calls himself says nothing: his mail for
+// an alias must not leave by the account that one of ours has elsewhere.
 func (x *expansion) smarthost() []byte {
-	if x.r.senders != nil {
+	if x.r.senders != nil && x.from.MayRelay {
 		if key, found := x.senderHop(x.r.senders.get(x.now)); found {
 			return key
 		}

@@ -280,6 +280,10 @@ func TestSenderChoosesTheSmarthost(t *testing.T) {
 				t.Errorf("from %q to %s: %s", sender, rcpt, got)
 			}
 		}
+		var to Targets
+		if got := outcome(s.Resolve([]byte("x@relayed.test"), Sender{Address: []byte(sender)}, &to), &to); got != "smtp:[smart.test] as x@relayed.test" {
+			t.Errorf("a stranger as %q: %s", sender, got)
+		}
 		if got := s.relayed("x@direct.test", sender); got != "smtp:direct.test as x@direct.test" {
 			t.Errorf("from %q: %s", sender, got)
 		}

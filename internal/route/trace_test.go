@@ -29,8 +29,7 @@ virtual map: virtual:1: info@example.org -> sales@example.test
   alias map: aliases:1: sales -> alice, away
     account: : alice@example.test -> alice@example.test
     alias map: aliases:2: away -> friend@remote.test, friend@special.test
-      sender map: senders:1: @example.test -> smtp:[smart.test]:587
-      next hop: : friend@remote.test -> smtp:[smart.test]:587
+      next hop: : friend@remote.test -> smtp:remote.test
       transport map: transport:1: special.test -> smtp:[192.0.2.1]
       next hop: : friend@special.test -> smtp:[192.0.2.1]`},
 		{"members@localhost", false, `
@@ -49,8 +48,11 @@ built-in name: : postmaster@example.test -> postmaster`},
 		{"known@relayed.test", false, `
 domain: relay.domains: relayed.test -> handed on for anybody
 recipient map: recipients:1: known@relayed.test -> known@relayed.test
+next hop: : known@relayed.test -> smtp:relayed.test`},
+		{"x@remote.test", true, `
+domain: : remote.test -> not ours, but the sender may relay
 sender map: senders:1: @example.test -> smtp:[smart.test]:587
-next hop: : known@relayed.test -> smtp:[smart.test]:587`},
+next hop: : x@remote.test -> smtp:[smart.test]:587`},
 		{"gone@relayed.test", false, `
 domain: relay.domains: relayed.test -> handed on for anybody
 recipient map: recipients: gone@relayed.test -> `},
