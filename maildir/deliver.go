@@ -66,6 +66,9 @@ func (m Mailbox) Deliver(name string, msg *Message) error {
 		return err
 	}
 	err = m.deliver(f, msg)
+	if err == nil {
+		m.changed(name, false)
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -75,7 +78,10 @@ func (m Mailbox) Deliver(name string, msg *Message) error {
 	if f, err = m.dirs(name); err != nil {
 		return err
 	}
-	return m.deliver(f, msg)
+	if err = m.deliver(f, msg); err == nil {
+		m.changed(name, false)
+	}
+	return err
 }
 
 func (m Mailbox) deliver(f *dirs, msg *Message) error {
@@ -92,7 +98,7 @@ func (m Mailbox) deliver(f *dirs, msg *Message) error {
 	// The file system lets only one at a time into a directory anyway.
 	m.box.quota.Lock()
 	defer m.box.quota.Unlock()
-	if err := m.fits(msg.Size()); err != nil {
+	if err := m.fits(Usage{Bytes: msg.Size(), Messages: 1}); err != nil {
 		return err
 	}
 	made, err := m.store.place(f, msg)

@@ -146,22 +146,30 @@ var crlf = []byte("\r\n")
 // has no CR before it counted twice, and with the end of its last line when
 // that is missing.
 func virtualSize(r io.Reader, buf []byte) (size int64, err error) {
-	last := byte('\n')
+	size, bare, last, err := measure(r, buf)
+	return size + bare + missingEnd(last), err
+}
+
+// measure reads a file to its end and returns its size, the number of LF that
+// have no CR before them, and the last octet.
+func measure(r io.Reader, buf []byte) (size, bare int64, last byte, err error) {
+	last = '\n'
 	for {
 		n, err := r.Read(buf)
 		piece := buf[:n]
-		size += int64(n + bytes.Count(piece, newline) - bytes.Count(piece, crlf))
+		size += int64(n)
+		bare += int64(bytes.Count(piece, newline) - bytes.Count(piece, crlf))
 		if last == '\r' && n > 0 && piece[0] == '\n' {
-			size--
+			bare--
 		}
 		if n > 0 {
 			last = piece[n-1]
 		}
 		if err == io.EOF {
-			return size + missingEnd(last), nil
+			return size, bare, last, nil
 		}
 		if err != nil {
-			return 0, err
+			return 0, 0, last, err
 		}
 	}
 }
@@ -257,6 +265,7 @@ func (d *Maildrop) Remove(messages iter.Seq[int]) error {
 	if freed.Messages == 0 {
 		return failed
 	}
+	d.mailbox.changed(Inbox, true)
 	s := d.mailbox.store
 	return errors.Join(failed, d.mailbox.record(-freed.Bytes, -freed.Messages), s.fs.SyncDir(d.folder.new), s.fs.SyncDir(d.folder.cur))
 }
@@ -290,6 +299,7 @@ func (d *Maildrop) remove(i int) (size int64, err error) {
 // the messages that were retrieved. Nothing is synced; a flag that a power
 // cut takes is no loss. Messages that cannot be marked are left as they are.
 func (d *Maildrop) MarkSeen(messages iter.Seq[int]) {
+	defer d.mailbox.changed(Inbox, true)
 	for i := range messages {
 		e := &d.list.entries[i]
 		err := d.at(i, func(name string) error {

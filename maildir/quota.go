@@ -52,27 +52,29 @@ func (m Mailbox) Fits(size int64) error {
 	if m.quota.none() {
 		return nil
 	}
-	used, sure := m.tallied(size)
+	more := Usage{Bytes: size, Messages: 1}
+	used, sure := m.tallied(more)
 	if sure {
-		return m.verdict(used, size, nil)
+		return m.verdict(used, more, nil)
 	}
 	m.box.quota.Lock()
 	defer m.box.quota.Unlock()
-	return m.fits(size)
+	return m.fits(more)
 }
 
-// fits is Fits for a caller that holds the quota's lock.
-func (m Mailbox) fits(size int64) error {
-	used, sure := m.tallied(size)
+// fits is Fits for a caller that holds the quota's lock, and any number of
+// messages.
+func (m Mailbox) fits(more Usage) error {
+	used, sure := m.tallied(more)
 	var err error
 	if !sure {
 		used, err = m.recount()
 	}
-	return m.verdict(used, size, err)
+	return m.verdict(used, more, err)
 }
 
-func (m Mailbox) verdict(used Usage, size int64, err error) error {
-	if err == nil && m.over(used, size) {
+func (m Mailbox) verdict(used, more Usage, err error) error {
+	if err == nil && m.over(used, more) {
 		return ErrOverQuota
 	}
 	return err
@@ -84,7 +86,7 @@ func (m Mailbox) Usage() (Usage, error) {
 	if m.quota.none() {
 		return m.count()
 	}
-	if used, sure := m.tallied(0); sure {
+	if used, sure := m.tallied(Usage{Messages: 1}); sure {
 		return used, nil
 	}
 	m.box.quota.Lock()
@@ -92,19 +94,19 @@ func (m Mailbox) Usage() (Usage, error) {
 	return m.recount()
 }
 
-func (m Mailbox) over(used Usage, size int64) bool {
-	return m.quota.BytesMax > 0 && used.Bytes+size > m.quota.BytesMax ||
-		m.quota.MessagesMax > 0 && used.Messages+1 > m.quota.MessagesMax
+func (m Mailbox) over(used, more Usage) bool {
+	return m.quota.BytesMax > 0 && used.Bytes+more.Bytes > m.quota.BytesMax ||
+		m.quota.MessagesMax > 0 && used.Messages+more.Messages > m.quota.MessagesMax
 }
 
 // tallied reads maildirsize; sure says whether its word is enough to accept
-// or refuse a message of size octets.
-func (m Mailbox) tallied(size int64) (used Usage, sure bool) {
+// or refuse more.
+func (m Mailbox) tallied(more Usage) (used Usage, sure bool) {
 	t, err := m.readTally()
 	if err != nil || t.limits != m.quota {
 		return Usage{}, false
 	}
-	if !m.over(t.used, size) {
+	if !m.over(t.used, more) {
 		return t.used, true
 	}
 	info, err := m.store.fs.Stat(m.tallyPath())

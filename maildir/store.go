@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,14 @@ type Store struct {
 	unsynced unsynced
 	syncing  sync.Mutex
 
+	open      openFolders
+	watcher   watcher
+	watchable bool // the disk is one that the kernel can watch
+	commits   committer
+	hostname  string
+	nonce     uint64        // makes the names of this process unlike those of others
+	serial    atomic.Uint64 // and this one from the other
+
 	copies sync.Pool // *[copyBytes]byte, for bodies that come from a file
 }
 
@@ -51,6 +60,7 @@ type box struct {
 	mu      sync.Mutex
 	folders map[string]*dirs // those known to exist and to be durable
 
+	tree  sync.Mutex // held while folders are made, renamed or deleted, and by writers of files about all of them
 	quota sync.Mutex // held from a change of what maildirsize counts until it says so
 }
 
@@ -83,6 +93,8 @@ func New(o Options) *Store {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	_, s.watchable = o.FS.(vfs.Disk)
+	s.hostname, s.nonce = o.Host, rand.Uint64()>>24
 	s.copies.New = func() any { return new([copyBytes]byte) }
 	return s
 }
@@ -142,6 +154,9 @@ func (m Mailbox) dirs(name string) (*dirs, error) {
 	}
 	m.store.unsynced.noteAll(f)
 	m.store.sweep(f.tmp)
+	if name == Inbox {
+		m.store.sweepFolders(f.tmp)
+	}
 	m.box.folders[name] = f
 	return f, nil
 }

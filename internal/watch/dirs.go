@@ -16,6 +16,7 @@ type Event uint8
 const (
 	Came Event = iota + 1 // a name was made, by creating, linking or renaming
 	Went                  // a name was removed, by deleting or renaming
+	Ended                 // the directory is not watched any more; nothing more is told of it
 	Lost                  // events were dropped: anything may have changed, in any directory
 )
 
@@ -57,8 +58,8 @@ func (d *Dirs) Add(path string) (dir int, err error) {
 	return dir, os.NewSyscallError("inotify_add_watch", err)
 }
 
-// Remove ends the watch of a directory. Events that are on their way may
-// still be told.
+// Remove ends the watch of a directory. Events that are on their way are
+// still told, and Ended after the last of them.
 func (d *Dirs) Remove(dir int) {
 	_ = d.control(func(fd int) error { // fails only where the directory is gone, and the watch with it
 		_, err := unix.InotifyRmWatch(fd, uint32(dir))
@@ -116,6 +117,8 @@ func (d *Dirs) tell(events []byte) {
 		switch {
 		case mask&unix.IN_Q_OVERFLOW != 0:
 			d.told(-1, Lost, nil)
+		case mask&unix.IN_IGNORED != 0:
+			d.told(watch, Ended, nil)
 		case mask&(unix.IN_CREATE|unix.IN_MOVED_TO) != 0:
 			d.told(watch, Came, name)
 		case mask&(unix.IN_DELETE|unix.IN_MOVED_FROM) != 0:

@@ -42,6 +42,9 @@ func TestDirsTellsOfEveryNameThatComesAndGoes(t *testing.T) {
 	if err := os.Remove(at("c")); err != nil {
 		t.Fatal(err)
 	}
+	if got, want := <-told, fmt.Sprint(watched, Ended, ""); got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,19 @@ func StampOf(info fs.FileInfo) Stamp {
 	return s
 }
 
+// Sum tells stamps apart in 64 bits, for those who keep one in a file. It is
+// never 0.
+func (s Stamp) Sum() uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for _, v := range [...]uint64{uint64(s.modified.UnixNano()), uint64(s.changed.Sec), uint64(s.changed.Nsec), s.inode, uint64(s.size)} {
+		for range 8 {
+			h = (h ^ v&0xff) * 0x100000001b3
+			v >>= 8
+		}
+	}
+	return h | 1
+}
+
 // Modified is when the contents were last written.
 func (s Stamp) Modified() time.Time { return s.modified }
 

@@ -1,0 +1,461 @@
+package maildir
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io/fs"
+	"math"
+	"slices"
+)
+
+// scan is one look at the directories.
+type scan struct {
+	f       *Folder
+	fresh   []freshFile
+	flagged change
+	moved   []uint32 // names that have changed otherwise than by flags
+	doubles []freshFile
+}
+
+// freshFile is a file that the roster does not know.
+type freshFile struct {
+	name    string
+	cur     bool
+	claimed claim // of its key; uid 0: nobody has numbered it
+	arrived int64
+}
+
+// scan compares the directories with the roster. What has changed is staged,
+// messages that came with UIDs and lines in dovecot-uidlist; sync is what has
+// to be synced before they are shown. work is held.
+func (f *Folder) scan() (staged []*change, sync syncWant, err error) {
+	full := f.news.curDirty.Swap(false)
+	f.news.newDirty.Store(false)
+	if err = f.refreshUIDs(); err == nil {
+		err = f.refreshKeywords()
+	}
+	s := &scan{f: f, flagged: change{kind: flagsChanged, ready: true}}
+	var gone []uint32
+	if err == nil {
+		gone, err = s.list(full)
+	}
+	if err != nil {
+		f.news.newDirty.Store(true)
+		f.news.curDirty.Store(true)
+		return nil, sync, err
+	}
+	if len(gone) > 0 {
+		staged = append(staged, &change{kind: vanished, uids: gone, ready: true})
+		f.stage(staged[0])
+	}
+	if len(s.flagged.uids) > 0 {
+		s.flagged.sort()
+		f.stage(&s.flagged)
+		staged = append(staged, &s.flagged)
+	}
+	s.separate()
+	came, sync, err := s.number()
+	if came != nil {
+		staged = append(staged, came)
+	}
+	f.mu.Lock()
+	f.logPlaces(s.moved)
+	f.mu.Unlock()
+	f.moveNew()
+	return staged, sync, err
+}
+
+// settleScan publishes what a scan has found. work is not held.
+func (f *Folder) settleScan(sync syncWant, staged []*change) error {
+	last := staged[len(staged)-1]
+	if last.kind != added {
+		return f.settled(nil, staged...)
+	}
+	err := f.store().commit(sync)
+	if err != nil {
+		f.doubtUIDs()
+	}
+	return f.settled(err, staged...)
+}
+
+// settleLoad is settleScan with work held and nobody to tell.
+func (f *Folder) settleLoad(sync syncWant, staged []*change) error {
+	if len(staged) == 0 {
+		return nil
+	}
+	var err error
+	if staged[len(staged)-1].kind == added {
+		err = f.store().commit(sync)
+	}
+	f.uids.mend = f.uids.mend || err != nil
+	return f.settled(err, staged...)
+}
+
+// list reads new/ and, when full, cur/, and returns the UIDs whose files are
+// gone. new/ comes first, as a message that moves meanwhile is then seen twice
+// and not missed.
+func (s *scan) list(full bool) (gone []uint32, err error) {
+	s.f.round = s.f.round%math.MaxUint8 + 1
+	if err := s.readDir(s.f.dirs.new, false, &s.f.seenNew); err != nil {
+		return nil, err
+	}
+	if !full && (len(s.unseen(false)) > 0 || len(s.doubles) > 0) {
+		full = true
+	}
+	if !full {
+		return nil, nil
+	}
+	if err := s.readDir(s.f.dirs.cur, true, &s.f.seenCur); err != nil {
+		return nil, err
+	}
+	if len(s.unseen(true)) == 0 {
+		return nil, nil
+	}
+	// A listing may miss a name that is changed while it is made.
+	for _, again := range []struct {
+		dir string
+		cur bool
+	}{{s.f.dirs.new, false}, {s.f.dirs.cur, true}} {
+		var at int64
+		if err := s.readDir(again.dir, again.cur, &at); err != nil {
+			return nil, err
+		}
+	}
+	return s.unseen(true), nil
+}
+
+// unseen are the messages whose files the scan has not met, those of cur/ only
+// when cur says so.
+func (s *scan) unseen(cur bool) (uids []uint32) {
+	s.f.mu.RLock()
+	defer s.f.mu.RUnlock()
+	for i := range s.f.messages {
+		m := &s.f.messages[i]
+		if m.round != s.f.round && m.state&recDying == 0 && (cur || m.state&recCur == 0) {
+			uids = append(uids, m.uid)
+		}
+	}
+	return uids
+}
+
+// readDir matches the files of one directory with the roster.
+func (s *scan) readDir(dir string, cur bool, at *int64) error {
+	*at = s.f.dirTime(dir)
+	entries, err := s.f.store().fs.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	const atOnce = 1024
+	for piece := range slices.Chunk(entries, atOnce) {
+		s.f.mu.Lock()
+		for _, e := range piece {
+			if name := e.Name(); e.Type().IsRegular() && plain(name) && len(name) <= math.MaxUint8 {
+				s.match(name, cur)
+			}
+		}
+		s.f.mu.Unlock()
+	}
+	return nil
+}
+
+// match finds the message of a file and notes what has changed about it. mu is
+// held.
+func (s *scan) match(file string, cur bool) {
+	f := s.f
+	var room [256]byte
+	name := append(room[:0], file...)
+	base, info := name[:baseLen(name)], name[baseLen(name):]
+	key := base[:keyLen(base)]
+	m := f.byKey(key)
+	claimed, isClaimed := f.uids.claims[string(key)]
+	if m == nil || isClaimed && claimed.uid != m.uid {
+		s.fresh = append(s.fresh, freshFile{file, cur, claimed, arrival(name)})
+		return
+	}
+	if isClaimed {
+		delete(f.uids.claims, string(key))
+	}
+	if m.round != f.round && m.state&recCur != 0 && !cur {
+		s.doubles = append(s.doubles, freshFile{name: file, arrived: arrival(name)})
+		return
+	}
+	if m.round == f.round {
+		if here := m.state&recCur != 0; here != cur || !bytes.Equal(f.appendName(nil, m), name) {
+			s.doubles = append(s.doubles, freshFile{name: file, cur: cur, arrived: arrival(name)})
+		}
+		return
+	}
+	m.round = f.round
+	s.follow(m, base, info, cur)
+}
+
+// follow takes over the name that a message has now.
+func (s *scan) follow(m *record, base, info []byte, cur bool) {
+	f := s.f
+	flags, _ := splitInfo(info)
+	var room [256]byte
+	if !bytes.Equal(f.appendBase(room[:0], m), base) {
+		f.rebase(m, base)
+		s.moved = append(s.moved, m.uid)
+	}
+	here := m.state&recCur != 0
+	usual := usualInfo(info, flags, cur)
+	if flags != f.diskFlags(m) {
+		s.flagged.uids = append(s.flagged.uids, m.uid)
+		s.flagged.flags = append(s.flagged.flags, flags)
+	} else if here == cur && usual == (m.state&recOdd == 0) && (usual || f.odd[m.uid] == string(info)) {
+		return
+	}
+	if here != cur || !usual || m.state&recOdd != 0 {
+		s.moved = append(s.moved, m.uid)
+	}
+	m.state &^= recCur | recOdd
+	delete(f.odd, m.uid)
+	if cur {
+		m.state |= recCur
+	}
+	if !usual {
+		f.setOdd(m, string(info))
+	}
+}
+
+// rebase is for programs that add fields to a name. What is known about the
+// message stays.
+func (r *roster) rebase(m *record, base []byte) {
+	size, lines := m.size, m.lines
+	r.setBase(m, base)
+	if m.state&recSize == 0 {
+		m.size = size
+	}
+	if told := linesOf(base); told != linesUnknown {
+		lines = told
+	}
+	m.lines = lines
+}
+
+// sort brings a change of flags into the order of UIDs.
+func (c *change) sort() {
+	if slices.IsSorted(c.uids) {
+		return
+	}
+	order := make([]int, len(c.uids))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(c.uids[a], c.uids[b]) })
+	uids, flags := slices.Clone(c.uids), slices.Clone(c.flags)
+	for i, from := range order {
+		c.uids[i], c.flags[i] = uids[from], flags[from]
+	}
+}
+
+// separate gives a name of its own to the second of two files that have the
+// same key. Most of what looks so is a file that was renamed while the
+// directory was read.
+func (s *scan) separate() {
+	st := s.f.store()
+	for _, d := range s.doubles {
+		path := s.f.dirPath(d.cur) + "/" + d.name
+		if _, err := st.fs.Stat(path); err != nil {
+			continue
+		}
+		first := s.f.pathOfKey(d.name)
+		if _, err := st.fs.Stat(first); err != nil || first == path {
+			s.f.news.curDirty.Store(true) // the roster has the old name: look again
+			continue
+		}
+		name := string(st.appendNewKey(nil)) + d.name[baseLen([]byte(d.name)):]
+		if err := st.fs.Rename(path, s.f.dirPath(d.cur)+"/"+name); err != nil {
+			continue
+		}
+		s.f.logger().Warn("two files had the name of one message; renamed one", "folder", s.f.path, "file", name)
+		s.fresh = append(s.fresh, freshFile{name: name, cur: d.cur, arrived: d.arrived})
+	}
+}
+
+// pathOfKey is the path of the message that has the key of a name.
+func (f *Folder) pathOfKey(name string) string {
+	base := []byte(name[:baseLen([]byte(name))])
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.byKey(base[:keyLen(base)])
+	if m == nil {
+		return ""
+	}
+	return f.dirPath(m.state&recCur != 0) + "/" + string(f.appendName(nil, m))
+}
+
+func (f *Folder) dirPath(cur bool) string {
+	if cur {
+		return f.dirs.cur
+	}
+	return f.dirs.new
+}
+
+// number gives UIDs to fresh files and takes them into the roster; nil when
+// there are none.
+func (s *scan) number() (*change, syncWant, error) {
+	f := s.f
+	fresh := s.describe()
+	if len(fresh) == 0 {
+		return nil, syncWant{}, nil
+	}
+	unlock, err := f.store().dotlock(f.uidPath())
+	if err != nil {
+		return nil, syncWant{}, errors.Join(err, s.later())
+	}
+	defer unlock()
+	if err := f.refreshUIDs(); err != nil {
+		return nil, syncWant{}, errors.Join(err, s.later())
+	}
+	came := &change{kind: added}
+	lines, count := f.adopt(fresh, came)
+	if len(lines) > 0 || f.uids.mend {
+		if err := f.addLines(lines, count); err != nil {
+			f.mu.Lock()
+			f.drop(came.uids)
+			f.mu.Unlock()
+			return nil, syncWant{}, errors.Join(err, s.later())
+		}
+	}
+	f.stage(came)
+	return came, f.wantUIDs(), nil
+}
+
+// later makes the next scan try again.
+func (s *scan) later() error {
+	s.f.news.newDirty.Store(true)
+	s.f.news.curDirty.Store(true)
+	return nil
+}
+
+// describedFile is a fresh file with what its inode tells.
+type describedFile struct {
+	freshFile
+	size, date int64
+}
+
+// describe asks for the sizes and dates of fresh files, drops those that are gone
+// again, and sorts: first those that have UIDs, then by arrival.
+func (s *scan) describe() []describedFile {
+	out := make([]describedFile, 0, len(s.fresh))
+	for _, file := range s.fresh {
+		info, err := s.f.store().fs.Stat(s.f.dirPath(file.cur) + "/" + file.name)
+		if err == nil && info.Mode().IsRegular() {
+			out = append(out, describedFile{file, info.Size(), info.ModTime().Unix()})
+		}
+	}
+	slices.SortFunc(out, func(a, b describedFile) int {
+		return cmp.Or(cmp.Compare(a.claimed.uid-1, b.claimed.uid-1), cmp.Compare(a.arrived, b.arrived), cmp.Compare(a.name, b.name))
+	})
+	return out
+}
+
+// adopt takes files into the roster, with UIDs of their own or new ones, and
+// returns the lines for dovecot-uidlist that it lacks.
+func (f *Folder) adopt(fresh []describedFile, came *change) (lines []byte, count int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, file := range fresh {
+		name := []byte(file.name)
+		base := name[:baseLen(name)]
+		key := string(base[:keyLen(base)])
+		if m := f.byKey([]byte(key)); m != nil || f.next > uidMax {
+			continue // met twice while it moved
+		}
+		claimed, isClaimed := f.uids.claims[key]
+		delete(f.uids.claims, key)
+		m := record{uid: claimed.uid, email: claimed.email, date: file.date, round: f.round}
+		if isClaimed && f.loaded && len(f.messages) > 0 && claimed.uid <= f.messages[len(f.messages)-1].uid {
+			isClaimed, f.uids.mend = false, true // too late: clients know higher ones
+		}
+		if !isClaimed {
+			m.uid, m.email = f.next, emailIDOf(base)
+			f.next++
+		}
+		f.setName(&m, name, file.cur)
+		if m.size < 0 {
+			m.size = file.size
+		}
+		f.take(m)
+		came.uids = append(came.uids, m.uid)
+		if !isClaimed {
+			lines = f.appendUIDLineOf(lines, &m)
+			count++
+		}
+	}
+	slices.Sort(came.uids)
+	return lines, count
+}
+
+// wantUIDs is the sync that dovecot-uidlist needs after addLines.
+func (f *Folder) wantUIDs() syncWant {
+	fsys, path := f.store().fs, f.uidPath()
+	return syncWant{dir: f.dirs.cur, dev: f.dirs.device, alone: func() error {
+		file, err := fsys.OpenWrite(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(file.Sync(), file.Close())
+	}}
+}
+
+// moveNew moves messages from new/ to cur/ if a session that may write has
+// the folder. A power cut may move them back, which means nothing. work is
+// held.
+func (f *Folder) moveNew() {
+	f.mu.RLock()
+	claims := slices.ContainsFunc(f.views, func(v *View) bool { return !v.readOnly })
+	var uids []uint32
+	for i := range f.messages {
+		if m := &f.messages[i]; claims && m.state&(recCur|recDying) == 0 {
+			uids = append(uids, m.uid)
+		}
+	}
+	f.mu.RUnlock()
+	if len(uids) == 0 {
+		return
+	}
+	for _, uid := range uids {
+		f.moveOne(uid)
+	}
+	f.touched()
+	f.mu.Lock()
+	f.logPlaces(uids)
+	f.mu.Unlock()
+}
+
+func (f *Folder) moveOne(uid uint32) {
+	f.mu.RLock()
+	m := f.find(uid)
+	if m == nil {
+		f.mu.RUnlock()
+		return
+	}
+	from := f.dirs.new + "/" + string(f.appendName(nil, m))
+	_, other := splitInfo([]byte(f.odd[uid]))
+	flags := f.diskFlags(m)
+	base := f.appendBase(nil, m)
+	f.mu.RUnlock()
+	info := appendInfo(nil, flags, other)
+	if len(base)+len(info) > math.MaxUint8 {
+		return
+	}
+	if err := f.store().fs.Rename(from, f.dirs.cur+"/"+string(base)+string(info)); err != nil {
+		return // gone, or it stays in new/
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.find(uid); m != nil {
+		f.setPlace(m, info, true)
+	}
+}
+
+// touched is told that the folder's own changes have changed the directories'
+// times. Only where nobody watches do these times matter before the end.
+func (f *Folder) touched() {
+	if !f.watching.on.Load() {
+		f.seenNew, f.seenCur = 0, 0
+	}
+}
