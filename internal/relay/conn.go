@@ -134,14 +134,14 @@ func (c *conn) fit() bool {
 	if c.client.Mails() >= o.MessagesMax || time.Since(c.made) >= o.AgeMax {
 		return false
 	}
-	if !c.socket.pending() {
-		return true
+	if c.tls != "" {
+		return c.quiet()
 	}
-	return c.tls != "" && c.quiet()
+	return !c.socket.pending()
 }
 
-// quiet reports whether what has come over a connection with TLS is of TLS
-// alone, such as a ticket.
+// quiet reports whether nothing has come over a connection with TLS but what
+// is of TLS alone, such as a ticket.
 func (c *conn) quiet() bool {
 	if c.socket.SetDeadline(time.Now().Add(time.Second)) != nil {
 		return false

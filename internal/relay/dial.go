@@ -151,7 +151,7 @@ func (w *work) newConn(s *socket, t *target) *conn {
 	case w.policy.TLS != Opportunistic:
 		c.options.TLS = proto.TLSRequired
 	}
-	c.implicit = t.at.Port() == implicitPort && c.options.Dialect == proto.SMTP
+	c.implicit = t.at.Port() == w.relay.implicitPort && c.options.Dialect == proto.SMTP
 	c.client.Reset(&c.options)
 	return c
 }

@@ -19,6 +19,7 @@ type Relay struct {
 	sessions     tls.ClientSessionCache
 	bind4, bind6 []netip.Addr
 	binds        atomic.Uint32 // connections that were given an address
+	implicitPort uint16
 	stats        counters
 	works        sync.Pool // *work
 }
@@ -27,7 +28,7 @@ var _ spool.Agent = (*Relay)(nil)
 
 // New returns an agent. Nothing runs until it has something to deliver.
 func New(o Options) *Relay {
-	r := &Relay{o: o.withDefaults(), sessions: tls.NewLRUClientSessionCache(sessionsMax)}
+	r := &Relay{o: o.withDefaults(), sessions: tls.NewLRUClientSessionCache(sessionsMax), implicitPort: implicitPort}
 	r.pool = newPool(r.o.Idle, r.o.ConnectionsMax)
 	for _, a := range r.o.Bind {
 		if a = a.Unmap(); a.Is4() {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,8 @@ type scene struct {
 	tls   *tls.Config // of the servers
 	port  uint16      // of all servers
 	wg    sync.WaitGroup
+	// signal gets a word when a script says SIGNAL.
+	signal chan struct{}
 }
 
 // A result is what became of a recipient.
@@ -55,9 +58,7 @@ func newScene(t testing.TB, zone string) *scene {
 	s.o.Resolver = dnsres.New(dnsres.Options{Servers: []netip.AddrPort{s.dns.Addr}, ResolvConf: "/nonexistent", Hosts: "/nonexistent", Attempts: 1})
 	t.Cleanup(func() {
 		if s.spool != nil {
-			ctx, stop := context.WithCancel(context.Background())
-			stop()
-			_ = s.spool.Close(ctx)
+			s.abort()
 			s.relay.Close()
 			if open, _ := s.relay.pool.count(); open != 0 {
 				t.Errorf("%d connections are left", open)
@@ -66,6 +67,13 @@ func newScene(t testing.TB, zone string) *scene {
 		s.wg.Wait()
 	})
 	return s
+}
+
+// abort closes the spool without waiting for deliveries.
+func (s *scene) abort() {
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	_ = s.spool.Close(ctx)
 }
 
 // patience is how long a server waits for the client before it calls the test
@@ -94,12 +102,8 @@ func (s *scene) serve(address string, scripts ...string) {
 
 func (s *scene) play(l net.Listener, scripts ...string) {
 	var parsed []*dialog.Script
-	for i, text := range scripts {
-		p, err := dialog.Parse(fmt.Sprintf("server%d", i), text)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		parsed = append(parsed, p)
+	for _, text := range scripts {
+		parsed = append(parsed, parse(s.t, text))
 	}
 	var group sync.WaitGroup
 	s.wg.Go(func() {
@@ -116,12 +120,58 @@ func (s *scene) play(l net.Listener, scripts ...string) {
 	})
 }
 
+func parse(t testing.TB, text string) *dialog.Script {
+	t.Helper()
+	p, err := dialog.Parse("server", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// serveUnix plays a server on a socket and returns its path.
+func (s *scene) serveUnix(scripts ...string) string {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), "lmtp")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.play(l, scripts...)
+	return path
+}
+
+// nobodyCame fails when there is a connection that nobody has accepted.
+func nobodyCame(t testing.TB, l net.Listener) {
+	t.Helper()
+	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Millisecond))
+	if conn, err := l.Accept(); err == nil {
+		conn.Close()
+		t.Error("somebody has connected")
+	}
+}
+
 // script plays one connection. HANG waits until the client gives up.
 func (s *scene) script(script *dialog.Script, conn net.Conn) {
-	d := &serverConn{dialog.NewNet(conn, nil, patience), conn, s.tls}
+	d := &serverConn{dialog.NewNet(conn, nil, patience), conn, s.tls, nil}
 	dialog.Serve(s.t, script, d, dialog.Verbs{
 		"HANG": func(string, []string) error {
 			_, _ = io.Copy(io.Discard, conn)
+			return nil
+		},
+		"SIGNAL": func(string, []string) error {
+			s.signal <- struct{}{}
+			return nil
+		},
+		"BADTLS": func(string, []string) error {
+			_ = d.StartTLS() // the client may also notice only after it
+			_, _ = io.Copy(io.Discard, conn)
+			return nil
+		},
+		"RESUMED": func(want string, _ []string) error {
+			if resumed := d.secure.ConnectionState().DidResume; resumed != (want == "yes") {
+				return fmt.Errorf("the session was resumed: %v", resumed)
+			}
 			return nil
 		},
 		"RESET": func(string, []string) error { return conn.(*net.TCPConn).SetLinger(0) },
@@ -134,6 +184,7 @@ type serverConn struct {
 	*dialog.Net
 	conn   net.Conn
 	config *tls.Config
+	secure *tls.Conn
 }
 
 func (c *serverConn) StartTLS() error {
@@ -143,7 +194,7 @@ func (c *serverConn) StartTLS() error {
 		return err
 	}
 	_ = conn.SetDeadline(time.Time{})
-	c.Net = dialog.NewNet(conn, nil, patience)
+	c.Net, c.secure = dialog.NewNet(conn, nil, patience), conn
 	return nil
 }
 

@@ -58,6 +58,17 @@ func (w *work) begin(i int) {
 			w.left = append(w.left, j)
 		}
 	}
+	w.setWay()
+	w.failure, w.stale, w.inClear, w.health = failure{}, false, false, spool.HealthUnknown
+	w.healthText = ""
+	w.began = time.Now()
+	w.ready = w.began
+	o := &w.relay.o
+	w.deadline = w.began.Add(o.Timeouts.Job + time.Duration(w.job.Size/(4<<10))*time.Second)
+}
+
+// setWay begins the way to the site.
+func (w *work) setWay() {
 	key := w.site.key
 	w.way = way{relay: w.relay, key: key, port: key.Port}
 	if w.way.port == 0 {
@@ -66,12 +77,6 @@ func (w *work) begin(i int) {
 			w.way.port = lmtpPort
 		}
 	}
-	w.failure, w.stale, w.inClear, w.health = failure{}, false, false, spool.HealthUnknown
-	w.healthText = ""
-	w.began = time.Now()
-	w.ready = w.began
-	o := &w.relay.o
-	w.deadline = w.began.Add(o.Timeouts.Job + time.Duration(w.job.Size/(4<<10))*time.Second)
 }
 
 // lmtpPort is where LMTP is spoken where the key does not say: the port for any
