@@ -226,7 +226,11 @@ func (r *traced) print(t terminal) {
 		if to == "" {
 			to = "nothing"
 		}
-		fmt.Fprintf(w, "  %s%s\t%s -> %s\t%s\n", strings.Repeat("  ", s.Depth), s.What, s.From, to, s.Where)
+		where := ""
+		if s.Where != "" {
+			where = "\t" + s.Where
+		}
+		fmt.Fprintf(w, "  %s%s\t%s -> %s%s\n", strings.Repeat("  ", s.Depth), s.What, s.From, to, where)
 	}
 	_ = w.Flush()
 	fmt.Fprintf(t.out, "  %s: %d %s %s\n", r.Verdict, r.Code, r.Status, r.Text)
