@@ -93,6 +93,33 @@ func (s *Spool) runCheckpoints(q *agentQueue) {
 	}
 }
 
+// runNotes takes the place of runCheckpoints for an agent whose deliveries
+// cannot be repeated under the same name: that they were made is noted at once,
+// and written without waiting for a ride. One write takes all that were made
+// while the one before it ran.
+func (s *Spool) runNotes(q *agentQueue) {
+	defer s.background.Done()
+	retry := time.NewTimer(time.Hour)
+	defer retry.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-q.checkpoint:
+		case <-retry.C:
+		}
+		retry.Reset(time.Hour)
+		err := s.checkpoint(q)
+		if err == nil {
+			err = s.flush()
+		}
+		if err != nil {
+			s.log.Error("spool: deliveries not noted, will be repeated", "agent", q.name, "err", err)
+			retry.Reset(s.checkpointInterval)
+		}
+	}
+}
+
 // untilCheckpoint says how long to wait for a checkpoint of count recipients.
 func (s *Spool) untilCheckpoint(q *agentQueue, since *time.Time) (pause time.Duration, count int) {
 	s.mu.Lock()

@@ -89,6 +89,10 @@ type Limits struct {
 	// Adaptive makes the number of deliveries to a destination start low, rise
 	// with success, and rest where nobody answers.
 	Adaptive bool
+	// Prompt has a delivery noted on the disk at once, and not at the next
+	// checkpoint: for agents that would deliver a second time after a crash,
+	// because they cannot see that they did.
+	Prompt bool
 }
 
 // DestinationLimits are what is special about a destination; 0: nothing.
@@ -262,7 +266,11 @@ func (o *Options) limitsOf(agent string) Limits {
 func (s *Spool) start() {
 	for _, q := range s.agents {
 		s.background.Add(1)
-		go s.runCheckpoints(q)
+		if q.limits.Prompt {
+			go s.runNotes(q)
+		} else {
+			go s.runCheckpoints(q)
+		}
 	}
 	s.background.Add(3)
 	go s.runClock()

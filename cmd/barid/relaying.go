@@ -150,7 +150,7 @@ func wayBack(router *route.Router, address []byte) (to []spool.Recipient, err er
 func (s *server) limits() map[string]spool.Limits {
 	r := s.cfg.Relay
 	remote := spool.Limits{
-		Workers: r.ConnectionsMax, Concurrency: r.DestinationConnectionsMax, Recipients: recipientsPerJob, Adaptive: true,
+		Workers: r.ConnectionsMax, Concurrency: r.DestinationConnectionsMax, Recipients: recipientsPerJob, Adaptive: true, Prompt: true,
 	}
 	return map[string]spool.Limits{"smtp": remote, "lmtp": remote}
 }
