@@ -126,6 +126,10 @@ var verbs = [...]verb{
 	{"UNAUTHENTICATE", Unauthenticate, loggedIn, imap.CapUnauthenticate, noLiteral, nil, nil},
 }
 
+// tagMax is how many octets a tag may have: those of sessions that idle are
+// kept.
+const tagMax = 255
+
 // find reads the tag and the name of the command that was begun, and looks it
 // up. A Reply with a Text says why it may not come.
 //
@@ -135,7 +139,7 @@ var verbs = [...]verb{
 func (s *Session) find() (*verb, imap.Reply) {
 	c := s.c
 	tag := c.p.Tag()
-	if len(tag) == 0 || c.p.SP() != "" {
+	if len(tag) == 0 || len(tag) > tagMax || c.p.SP() != "" {
 		return nil, bad("a command begins with a tag and a space")
 	}
 	c.Tag = tag

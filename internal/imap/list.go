@@ -97,15 +97,30 @@ func (e *ListEntry) Append(out []byte, utf8 bool) []byte {
 	} else {
 		out = append(AppendQuoted(out, []byte{e.Separator}), ' ')
 	}
-	out = AppendMailbox(out, e.Name, utf8)
+	out = e.appendExtended(AppendMailbox(out, e.Name, utf8), utf8)
+	return append(out, "\r\n"...)
+}
+
+// appendExtended appends the extended data, if there is any.
+//
+//	mbox-list-extended = "(" [mbox-list-extended-item
+//	                     *(SP mbox-list-extended-item)] ")"  ; RFC 9051 section 9
+func (e *ListEntry) appendExtended(out []byte, utf8 bool) []byte {
+	if !e.ChildInfo && e.OldName == nil {
+		return out
+	}
+	out = append(out, " ("...)
 	if e.ChildInfo {
-		out = append(out, ` ("CHILDINFO" ("SUBSCRIBED"))`...)
+		out = append(out, `"CHILDINFO" ("SUBSCRIBED")`...)
+	}
+	if e.ChildInfo && e.OldName != nil {
+		out = append(out, ' ')
 	}
 	if e.OldName != nil {
-		out = AppendMailbox(append(out, ` ("OLDNAME" (`...), e.OldName, utf8)
-		out = append(out, "))"...)
+		out = AppendMailbox(append(out, `"OLDNAME" (`...), e.OldName, utf8)
+		out = append(out, ')')
 	}
-	return append(out, "\r\n"...)
+	return append(out, ')')
 }
 
 // StatusItems is a set of what STATUS can tell.
