@@ -54,6 +54,10 @@ func (f *Filter) reads() bool {
 // that ID.
 func (s *Spool) List(f Filter) iter.Seq2[*Summary, error] {
 	return func(yield func(*Summary, error) bool) {
+		// What memory knows of the last attempts may still wait for the disk,
+		// from where they are read. On a disk that takes nothing any more there
+		// are older ones.
+		_ = s.flush()
 		job := &Job{spool: s}
 		for _, id := range s.ids(&f) {
 			sum, err := s.summary(job, id, false)

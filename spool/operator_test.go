@@ -143,6 +143,25 @@ func TestListChoosesByAllThatAFilterSays(t *testing.T) {
 	closeSpool(t, s)
 }
 
+func TestListKnowsTheReasonOfAnAttemptAtOnce(t *testing.T) {
+	a := newAgent()
+	a.deliver = func(*Job, *JobRecipient) Outcome {
+		return Outcome{Kind: Deferred, Text: "the mailbox is full", RetryAfter: time.Hour}
+	}
+	s := open(t, options(crash.New(1), a))
+	_, err := submit(s, []byte("x"), envelope("user@example.test"))
+	must(t, err)
+	settleDown(s)
+	for sum, err := range s.List(Filter{Reason: []byte("full")}) {
+		must(t, err)
+		if sum.Recipients[0].Last.Text == "the mailbox is full" {
+			closeSpool(t, s)
+			return
+		}
+	}
+	t.Fatal("the reason is not known")
+}
+
 func TestFlushTriesDeferredMessagesNow(t *testing.T) {
 	a := heldAgent()
 	s := open(t, options(crash.New(1), a))
