@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"errors"
 
 	"barid/internal/message"
 	"barid/internal/relay/proto"
@@ -39,6 +40,26 @@ func (w *work) contentFor(c *conn) (*content, error) {
 	}
 	w.converted = newContent(whole, kind)
 	return &w.converted, nil
+}
+
+// needsUTF8 says whether a message that came with SMTPUTF8 needs a server that
+// knows it, whatever its addresses: only for its header fields, and those of its
+// parts. Many clients say SMTPUTF8 with each message where it is offered, and
+// most of these need it not (RFC 6531 3.4 asks for it only with messages that
+// are internationalized).
+func (w *work) needsUTF8(c *conn, m *content) bool {
+	if !w.job.Envelope.SMTPUTF8 {
+		return false
+	}
+	if c.client.Offers(proto.UTF8) || m.size > convertMax {
+		return true
+	}
+	whole, err := w.wholeOf(m)
+	if err != nil {
+		return true
+	}
+	_, err = message.AppendDowngraded(nil, whole)
+	return errors.Is(err, message.ErrHeader8Bit)
 }
 
 // wholeOf is the message in memory.

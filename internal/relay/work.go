@@ -226,7 +226,7 @@ func (w *work) transact() {
 		w.batch = w.batch[:0]
 		return
 	}
-	w.fill(m)
+	w.fill(c, m)
 	w.out = c.client.Begin(&w.t, w.out)
 	next := w.converse(c)
 	if next == proto.SendBody {
@@ -250,11 +250,11 @@ func (w *work) transact() {
 }
 
 // fill makes the transaction.
-func (w *work) fill(m *content) {
+func (w *work) fill(c *conn, m *content) {
 	e, t := &w.job.Envelope, &w.t
 	t.Reset()
 	t.ReturnPath, t.EnvID, t.Ret = w.path(w.batch[0]), e.EnvID, smtp.Ret(e.Ret)
-	t.Body, t.UTF8, t.Size = m.kind, e.SMTPUTF8, m.size
+	t.Body, t.UTF8, t.Size = m.kind, w.needsUTF8(c, m), m.size
 	if m.kind != proto.BodyBinary {
 		t.Size += m.lines
 	}
