@@ -48,8 +48,9 @@ func (s *Session) frame(in, out []byte) (n int, o []byte) {
 		}
 		literal, found := imap.LiteralAtEnd(line)
 		if !found || s.phase == inExchange || s.phase == inIdle {
+			text := trimSpaces(in[:end-2], int(s.line))
 			s.line, s.scanned = 0, 0
-			return end, s.whole(in[:end-2], out)
+			return end, s.whole(text, out)
 		}
 		var done bool
 		if out, done = s.announced(in[:end], literal, out); done {
@@ -58,6 +59,16 @@ func (s *Session) frame(in, out []byte) (n int, o []byte) {
 		}
 		s.line, s.scanned = uint32(end)+uint32(literal.Size), 0
 	}
+}
+
+// trimSpaces drops the spaces at the end of a command, which some clients
+// leave there, but not those that end a literal.
+func trimSpaces(command []byte, line int) []byte {
+	n := len(command)
+	for n > line && command[n-1] == ' ' {
+		n--
+	}
+	return command[:n]
 }
 
 // lineEnd returns where the line at s.line ends, behind its LF; 0 when it does

@@ -100,7 +100,8 @@ func (c *Command) expunge() imap.Fault {
 	return ""
 }
 
-// search is SEARCH.
+// search is SEARCH. A client of IMAP4rev2 gets ESEARCH in any case (RFC 9051
+// appendix E, 4).
 //
 //	search = "SEARCH" [search-return-opts] SP search-program  ; RFC 9051 section 9
 func (c *Command) search() (fault imap.Fault) {
@@ -112,6 +113,9 @@ func (c *Command) search() (fault imap.Fault) {
 	}
 	if fault == "" {
 		fault = c.p.SearchProgram(&c.Search)
+	}
+	if !c.Search.Extended && c.dialect.Enabled.Has(imap.EnabledRev2) {
+		c.Search.Extended, c.Search.Return = true, imap.ReturnAll
 	}
 	return c.searched(fault)
 }

@@ -198,9 +198,8 @@ func (s *Session) expect(question Next) {
 	}
 }
 
-// Hangup ends the session on the door's part. Text goes to the client, in
-// US-ASCII. Nothing can be said where a response was cut off: AmidLiteral is
-// the door's to know.
+// Hangup ends the session on the door's part, and appends BYE with a text in
+// US-ASCII. It must not be called in the middle of a response.
 func (s *Session) Hangup(code imap.Code, text string, out []byte) []byte {
 	s.next = Close
 	s.become(loggedOut)
