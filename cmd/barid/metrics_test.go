@@ -42,7 +42,11 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	s := watchedScene(t)
 	s.send(t, "alice@example.test", "Subject: x\r\n\r\ny")
 	s.awaitCount(t, 1)
-	_, page := s.fetch(t, "/metrics")
+	var page string
+	await(t, "the delivery to be noted", func() bool {
+		_, page = s.fetch(t, "/metrics")
+		return strings.Contains(page, "barid_recipients_delivered_total 1\n")
+	})
 	for _, want := range []string{
 		"barid_info{version=\"", "barid_messages_accepted_total 1\n", "barid_recipients_delivered_total 1\n",
 		"barid_connections_accepted_total{service=\"smtp\"} 1\n", "barid_connections_open{service=\"pop3\"} ",
