@@ -22,7 +22,7 @@ type mapFile[T any] struct {
 	name  string
 	admit func(fs.FileInfo) error // nil: any
 	parse func(text []byte) (*T, error)
-	log   *slog.Logger
+	log   *slog.Logger // may be nil
 
 	current atomic.Pointer[T]
 	pace    watch.Pace
@@ -46,7 +46,7 @@ var (
 func (m *mapFile[T]) get() *T {
 	if m.name != "" && m.pace.Due(time.Now()) && m.reading.TryLock() {
 		defer m.reading.Unlock()
-		if err := m.look(); err != nil && err.Error() != m.lastErr {
+		if err := m.look(); err != nil && err.Error() != m.lastErr && m.log != nil {
 			m.lastErr = err.Error()
 			m.log.Error("map not reread, its last good state stays in force", "error", err)
 		}
@@ -80,7 +80,7 @@ func (m *mapFile[T]) look() error {
 	if err != nil {
 		return fmt.Errorf("%s%w", m.name, err)
 	}
-	if m.current.Swap(t) != nil {
+	if m.current.Swap(t) != nil && m.log != nil {
 		m.log.Info("map reread", "file", m.name)
 	}
 	m.lastErr = ""

@@ -29,6 +29,7 @@ type scene struct {
 	o     Options
 	dns   *dnstest.Server
 	relay *Relay
+	fs    *crash.FS
 	spool *spool.Spool
 	done  chan result
 	tls   *tls.Config // of the servers
@@ -53,7 +54,7 @@ func (r result) String() string {
 // newScene makes a scene whose DNS knows the records. Tests change s.o before
 // the first message.
 func newScene(t testing.TB, zone string) *scene {
-	s := &scene{t: t, dns: dnstest.Start(t, dnstest.Zone(zone)), done: make(chan result, 1000)}
+	s := &scene{t: t, dns: dnstest.Start(t, dnstest.Zone(zone)), done: make(chan result, 1000), fs: crash.New(1)}
 	s.o = Options{Hostname: "relay.example", Idle: -1}
 	s.o.Resolver = dnsres.New(dnsres.Options{Servers: []netip.AddrPort{s.dns.Addr}, ResolvConf: "/nonexistent", Hosts: "/nonexistent", Attempts: 1})
 	t.Cleanup(func() {
@@ -226,7 +227,7 @@ func (s *scene) openSpool(agent spool.Agent, workers int) {
 	s.t.Helper()
 	var err error
 	s.spool, err = spool.Open(spool.Options{
-		FS: crash.New(1), Dir: "spool", SpillSize: 32 << 10, SegmentSize: 1 << 20, ReserveBytes: 1, Workers: workers,
+		FS: s.fs, Dir: "spool", SpillSize: 32 << 10, SegmentSize: 1 << 20, ReserveBytes: 1, Workers: workers,
 		Agents: map[string]spool.Agent{"smtp": agent, "lmtp": agent}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
