@@ -100,6 +100,7 @@ func (s *Session) appendPiece(piece []byte, l imap.Literal, ends bool, out []byt
 	if fault != "" {
 		return s.refusePiece(refusal(fault), l, ends, out), true
 	}
+	s.wasGood()
 	s.appending.literals, s.appending.literal, s.appending.ends = 0, l, ends
 	s.enterPiece(piece)
 	s.ask()

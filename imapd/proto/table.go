@@ -207,7 +207,7 @@ func (s *Session) command(v *verb, out []byte) []byte {
 	if !c.p.Empty() {
 		return s.refuse(bad("there is too much behind the command"), out)
 	}
-	s.errors = min(s.errors, s.errorsKept())
+	s.wasGood()
 	c.Enables &^= s.enabled
 	s.enabled |= c.Enables
 	if v.run != nil {
@@ -217,10 +217,9 @@ func (s *Session) command(v *verb, out []byte) []byte {
 	return out
 }
 
-// errorsKept: bad commands of a client that has logged in count in a row.
-func (s *Session) errorsKept() uint16 {
-	if s.state == notAuthenticated {
-		return s.errors
+// wasGood: bad commands of a client that has logged in count in a row.
+func (s *Session) wasGood() {
+	if s.state != notAuthenticated {
+		s.errors = 0
 	}
-	return 0
 }
