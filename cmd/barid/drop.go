@@ -41,6 +41,15 @@ const (
 	dropTemp     = "."     // what the names of unfinished files begin with
 )
 
+// dropTextMax is how large a text may be to be left, in octets.
+func dropTextMax(cfg *config.Config) int64 {
+	const most = 256 << 20
+	if max := cfg.Message.SizeMax; max > 0 && max < most {
+		return max
+	}
+	return most
+}
+
 // dropFile is a message as it lies in the directory.
 type dropFile struct {
 	Version    int      `json:"version"`
@@ -57,6 +66,9 @@ type dropFile struct {
 // dropMessage leaves a message for the server. It is on stable storage when
 // that returns nil.
 func dropMessage(cfg *config.Config, m *submission) error {
+	if int64(len(m.text)) > dropTextMax(cfg) {
+		return exitWith(exitTempFail, "the mail server does not run, and the message is too large to be left for it: %d octets", len(m.text))
+	}
 	dir, name := dropDir(cfg), rand.Text()
 	temporary, final := filepath.Join(dir, dropTemp+name), filepath.Join(dir, name)
 	disk := vfs.Disk{}

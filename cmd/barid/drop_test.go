@@ -166,6 +166,9 @@ func TestWhatIsNoMessageIsSetAside(t *testing.T) {
 	} {
 		writeFile(t, drop+name, text)
 	}
+	if err := os.Truncate(drop+"garbage", 1<<40); err != nil { // and huge, though it takes no room
+		t.Fatal(err)
+	}
 	good := `{"version":1,"octets":1,"sender":"","recipients":["alice@example.test"]}` + "\nx"
 	writeFile(t, s.dir+"/secret", good)
 	for _, err := range []error{

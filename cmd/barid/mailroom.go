@@ -29,22 +29,18 @@ type waitError struct{ text string }
 // Error implements error.
 func (e *waitError) Error() string { return e.text }
 
-// textMax is how long a message may be, in octets.
-func (m *mailroom) textMax() int64 {
-	if max := m.who().cfg.Message.SizeMax; max > 0 {
-		return max
-	}
-	return 1 << 40
-}
+// textMax is how long a message may be, in octets. It is held in memory.
+func (m *mailroom) textMax() int64 { return dropTextMax(m.who().cfg) }
 
 // submit puts a message into the spool.
 func (m *mailroom) submit(d *dropFile, from dropOrigin) error {
 	who := m.who()
-	text := splitDraft(endLines(d.text)).withoutCR()
-	if len(text.header) > headerMax {
-		return fmt.Errorf("its header has %d octets", len(text.header))
+	text := storable(d.text)
+	header := text[:message.HeaderLen(text)]
+	if len(header) > headerMax {
+		return fmt.Errorf("its header has %d octets", len(header))
 	}
-	to, err := m.address(d, who, message.Count(text.header, "Received") > who.cfg.Message.ReceivedMax)
+	to, err := m.address(d, who, message.Count(header, "Received") > who.cfg.Message.ReceivedMax)
 	if err != nil {
 		return err
 	}
@@ -55,12 +51,20 @@ func (m *mailroom) submit(d *dropFile, from dropOrigin) error {
 	if e.Ret, err = parseRet(d.Ret); err != nil {
 		return err
 	}
-	whole := text.text()
-	if !ascii(string(whole)) {
+	if !ascii(text) {
 		e.Body = spool.Body8Bit
 	}
-	e.SMTPUTF8 = needsUTF8(d, text.header)
-	return m.commit(e, whole, from)
+	e.SMTPUTF8 = needsUTF8(d, header)
+	return m.commit(e, text, from)
+}
+
+// storable is a text as the spool has it: lines that end with LF, and no CR.
+// What sendmail leaves is like that.
+func storable(text []byte) []byte {
+	if bytes.HasSuffix(text, []byte{'\n'}) && bytes.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	return splitDraft(endLines(text)).withoutCR().text()
 }
 
 // needsUTF8 says whether only a server with SMTPUTF8 understands the envelope
@@ -71,7 +75,7 @@ func needsUTF8(d *dropFile, header []byte) bool {
 			return true
 		}
 	}
-	return !ascii(d.Sender) || !ascii(string(header))
+	return !ascii(d.Sender) || !ascii(header)
 }
 
 // address finds out where each recipient goes.

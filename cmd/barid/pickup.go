@@ -172,13 +172,12 @@ func (p *pickup) read(name string) (*dropFile, dropOrigin, error) {
 	if !ok || !info.Mode().IsRegular() || st.Nlink != 1 {
 		return nil, dropOrigin{}, errNoDropped
 	}
-	limit := p.textMax() + dropLineMax
-	if info.Size() > limit {
-		return nil, dropOrigin{}, fmt.Errorf("it has %d octets, and message.size-max is less", info.Size())
+	if info.Size() > p.textMax()+dropLineMax {
+		return nil, dropOrigin{}, fmt.Errorf("it has %d octets, which is too large", info.Size())
 	}
-	file, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, dropOrigin{}, err
+	file := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, file); err != nil {
+		return nil, dropOrigin{}, fmt.Errorf("it cannot be read: %w", err)
 	}
 	d, err := parseDropped(file)
 	return d, dropOrigin{st.Uid, info.ModTime()}, err

@@ -98,6 +98,7 @@ func (s *selection) filter(q *spool.Spool) spool.Filter {
 	if len(s.dest) == 0 {
 		return f
 	}
+	f.Dest = s.dest // where nothing is, unless it is named so
 	n := 0
 	for d := range s.destinations(q) {
 		f.Dest = []byte(d.Key)

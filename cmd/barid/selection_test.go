@@ -257,3 +257,45 @@ func (s *scene) atTerminal(t *testing.T, word string, args ...string) (r result,
 	r.out = out.String()
 	return r, typed.seen.String()
 }
+
+func TestWhoWaitsHearsOfProgressOnceInAWhile(t *testing.T) {
+	var heard []int
+	p := newPulse(func(a *answer) error {
+		heard = append(heard, a.Progress)
+		return nil
+	})
+	for i := 1; i <= 5; i++ {
+		if i == 3 {
+			p.told = time.Now().Add(-2 * pulseEvery)
+		}
+		if err := p.beat(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(heard, []int{3}) {
+		t.Errorf("%v", heard)
+	}
+	// At a terminal it is seen, in a file it would be in the way.
+	person, program := pty(t)
+	terminal{err: program}.progress("hold: %s so far", counted(3, "message"))
+	seen := make([]byte, 100)
+	n, err := person.Read(seen)
+	if err != nil || string(seen[:n]) != "hold: 3 messages so far ...\r" {
+		t.Errorf("%q %v", seen[:n], err)
+	}
+	var file bytes.Buffer
+	terminal{err: &file}.progress("hold")
+	if file.Len() > 0 {
+		t.Errorf("in a file: %q", file.String())
+	}
+}
+
+func TestADestinationThatIsNotThereChoosesNothing(t *testing.T) {
+	s, _ := stuck(t, 1)
+	s.queue("list", "-dest", "example.org").want(t, exitOK, "no messages")
+	s.queue("destinations", "-dest", "example.org").want(t, exitOK, "no messages")
+	s.queue("destinations", "-from", "x").want(t, exitUsage, "only filter")
+	s.queue("flush", "-dest", "example.org").want(t, exitOK, "flush: 0 messages\n")
+	s.queue("flush", "-dest", "local").want(t, exitOK, "flush: 1 message\n")
+	s.queue("flush", "-to", "alice").want(t, exitOK, "flush: ")
+}

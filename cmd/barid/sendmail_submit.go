@@ -224,7 +224,7 @@ func (c *client) greet() error {
 // mail names the sender, and what the server should know beforehand.
 func (c *client) mail(m *submission) error {
 	mail := fmt.Sprintf("MAIL FROM:<%s> SIZE=%d", m.sender, len(m.text)+bytes.Count(m.text, []byte("\n")))
-	if !ascii(string(m.text)) {
+	if !ascii(m.text) {
 		mail += " BODY=8BITMIME"
 	}
 	if !ascii(m.sender + strings.Join(m.recipients, "")) {
@@ -310,8 +310,13 @@ func refused(what string, err error) error {
 	return exitWith(exitCode(err, code), "the server refused %s: %w", what, err)
 }
 
-func ascii(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
+func ascii[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // xtext encodes a parameter's value.
