@@ -104,39 +104,46 @@ func (a *benchAgent) Deliver(_ context.Context, job *Job) {
 func (a *benchAgent) Sync() error { return nil }
 
 // BenchmarkOpen opens a spool that holds so many deferred messages of 4 KiB,
-// and says how much memory each takes.
+// or of 200 bytes when they are very many, for so many destinations, and says
+// how much memory each takes.
 func BenchmarkOpen(b *testing.B) {
-	for _, messages := range []int{10_000, 100_000} {
-		b.Run(fmt.Sprintf("messages=%d", messages), func(b *testing.B) {
+	for _, load := range []benchLoad{{10_000, 4096, 100}, {100_000, 4096, 10_000}, {1_000_000, 200, 10_000}} {
+		b.Run(fmt.Sprintf("messages=%d", load.messages), func(b *testing.B) {
 			o := Options{
 				FS: vfs.Disk{}, Dir: benchDir(b), Log: quiet(), ReserveBytes: 1,
 				Agents: map[string]Agent{"local": &deferAgent{}},
 			}
-			fillSpool(b, o, messages)
+			fillSpool(b, o, load)
 			before := heapBytes()
 			b.ResetTimer()
+			cpu := cpuTime()
 			for range b.N {
 				s := open(b, o)
 				b.StopTimer()
-				if n := s.Stats().Messages; n != messages {
+				b.ReportMetric(float64((cpuTime() - cpu).Milliseconds()), "cpu-ms")
+				if n := s.Stats().Messages; n != load.messages {
 					b.Fatalf("%d messages", n)
 				}
-				b.ReportMetric(float64(heapBytes()-before)/float64(messages), "heap-B/msg")
+				b.ReportMetric(float64(heapBytes()-before)/float64(load.messages), "heap-B/msg")
 				closeSpool(b, s)
+				cpu = cpuTime()
 				b.StartTimer()
 			}
 		})
 	}
 }
 
-func fillSpool(b *testing.B, o Options, messages int) {
+type benchLoad struct{ messages, size, destinations int }
+
+func fillSpool(b *testing.B, o Options, load benchLoad) {
 	s := open(b, o)
-	body := text(4096, 1)
+	body := text(load.size, 1)
 	var all sync.WaitGroup
-	for range 100 {
+	for k := range 200 {
 		all.Go(func() {
-			for i := range messages / 100 {
-				if _, err := submit(s, body, envelope(fmt.Sprintf("alice%d@example.test", i))); err != nil {
+			for i := range load.messages / 200 {
+				e := envelope(fmt.Sprintf("alice%d@example.test", (i*200+k)%load.destinations))
+				if _, err := submit(s, body, e); err != nil {
 					b.Error(err)
 				}
 			}

@@ -31,7 +31,7 @@ func TestNothingAnsweredIsLostWhenPowerIsCutAfterAnyOperation(t *testing.T) {
 }
 
 func TestNothingAnsweredIsLostInALongLifeWithPowerCuts(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range uint64(8) {
 		w := newWorld(seed)
 		for life := range 4 {
 			w.fsys.CutAfter(w.fsys.Changes() + w.rng.IntN(400<<(life%3)))
@@ -49,7 +49,7 @@ func TestNothingAnsweredIsLostInALongLifeWithPowerCuts(t *testing.T) {
 }
 
 func TestRecoveryCanBeCutAnywhere(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		w := newWorld(seed)
 		w.fsys.CutAfter(60 + int(seed)*17)
 		w.work(8)
@@ -124,7 +124,7 @@ func TestHalfMadeSparesAreRemovedAtStart(t *testing.T) {
 
 func TestSpoolSurvivesTheFailureOfAnyOperation(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EINTR} {
-		for nth := 1; ; nth += 1 + nth/40 {
+		for nth := 1; ; nth += 1 + nth/15 {
 			w := newWorld(uint64(nth))
 			w.fsys.SetFault(crash.Nth(nth, 1+nth%3, errno))
 			w.work(5)

@@ -3,11 +3,15 @@
 //
 // A message comes in through a Writer. Commit returns when it is durable, and
 // shares its sync with everybody who commits at the same time (commit.go). From
-// then on the spool decides when the message is tried; how, is up to an Agent
-// that is chosen by the destination key of each recipient (worker.go). What an
+// then on the spool decides when the message is tried: each destination has its
+// own queue, where senders take turns (flow.go), and rests when nobody answers
+// there (window.go). How it is tried, is up to an Agent that is chosen by the
+// destination key of each recipient (worker.go). What an
 // agent reports as delivered is forgotten only after a checkpoint: the agent has
 // made many deliveries durable at once, and the log says so (checkpoint.go). The rest
-// waits in memory, in about 130 bytes per message, and is tried again by the Schedule.
+// waits in memory, in about 180 bytes per message, and is tried again by the Schedule.
+// What failed for good, and what is late, is told to its sender by messages that
+// a Reporter writes (report.go).
 //
 // On disk there is a log of segments and nothing else but large bodies;
 // docs/spool.md draws it, lists the states of a recipient by number, what recovery

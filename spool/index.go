@@ -199,11 +199,11 @@ func (r *recovery) readIndex(seg *segment, end int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seg.index = place
-	var keys [][]byte
+	var keys []indexKey
 	return walkIndex(items, func(kind byte, item []byte) {
 		switch kind {
 		case indexDestination:
-			keys = append(keys, item[destinationItem:])
+			keys = append(keys, indexKey{key: item[destinationItem:]})
 		case indexMessage:
 			r.applyIndexMessage(seg, item, keys)
 		case indexEntry:
@@ -253,7 +253,22 @@ func indexItem(p []byte, keys int64) int64 {
 	return n
 }
 
-func (r *recovery) applyIndexMessage(seg *segment, item []byte, keys [][]byte) {
+// indexKey is a destination key in an index, and what it was found to be.
+type indexKey struct {
+	key []byte
+	d   *destination
+}
+
+// found is the destination of the key. It is looked up again when it was
+// forgotten meanwhile. Under mu.
+func (k *indexKey) found(s *Spool) *destination {
+	if k.d == nil || s.destinations.known[k.d.index] != k.d {
+		k.d = s.destination(k.key)
+	}
+	return k.d
+}
+
+func (r *recovery) applyIndexMessage(seg *segment, item []byte, keys []indexKey) {
 	le := binary.LittleEndian
 	id, length := ID(le.Uint64(item[9:])), le.Uint32(item[5:])
 	if m := r.messages[id]; m != nil {
@@ -265,7 +280,7 @@ func (r *recovery) applyIndexMessage(seg *segment, item []byte, keys [][]byte) {
 	m.segment, m.offset, m.length = seg, le.Uint32(item[1:]), length
 	rs := m.recipients()
 	for i := range rs {
-		r.assign(&rs[i], r.destination(keys[le.Uint32(item[messageItem+4*i:])]))
+		r.assign(&rs[i], keys[le.Uint32(item[messageItem+4*i:])].found(r.Spool))
 	}
 	r.addMessage(m)
 }

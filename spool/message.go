@@ -31,8 +31,8 @@ func (r *recipientState) has(m marks) bool { return r.marks&m != 0 }
 // knows it.
 func (r *recipientState) over() bool { return r.state.final() && r.entryOffset != 0 }
 
-// message is what memory holds about a message: about 150 bytes with its
-// place in the map, so that a queue of a million fits. All of it is under
+// message is what memory holds about a message: about 180 bytes with its
+// places in the map and the heap, so that a queue of a million fits. All of it is under
 // Spool.mu.
 type message struct {
 	id      ID
@@ -146,10 +146,12 @@ func (r *recipientState) entryOf(id ID, index uint16, history []byte, outcomes u
 // entryDurable notes where an entry lies, which memory knew before the disk
 // did. Under s.mu.
 func (s *Spool) entryDurable(e *entry, seg *segment, offset int64) {
-	m := s.messages[e.id]
-	if m == nil {
-		return
+	if m := s.messages[e.id]; m != nil {
+		s.noteDurable(m, e, seg, offset)
 	}
+}
+
+func (s *Spool) noteDurable(m *message, e *entry, seg *segment, offset int64) {
 	m.forEach(e, func(r *recipientState) {
 		before := r.over()
 		r.entrySegment, r.entryOffset = uint32(seg.seq-s.base), uint32(offset)

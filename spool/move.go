@@ -197,8 +197,8 @@ func (s *Spool) endMoves(moves []*move) {
 	s.nudge()
 }
 
-// claim keeps everything else from happening to a message that no agent has,
-// until unclaim. Under s.mu.
+// claim keeps everything else from happening to a message, or to those of its
+// recipients that no agent has, until unclaim. Under s.mu.
 func (s *Spool) claim(m *message) {
 	m.claimed = true
 	s.removeDue(m)

@@ -89,6 +89,7 @@ func (s *Spool) removeDue(m *message) {
 // recipients may have become ready. Under s.mu.
 func (s *Spool) schedule(m *message) {
 	if m.claimed || s.idle {
+		s.removeDue(m) // unclaim looks again
 		return
 	}
 	now := s.seconds()

@@ -19,10 +19,10 @@ type recovery struct {
 	started  time.Time
 	ends     map[uint64]int64 // of segments, as the open records tell
 	indexes  map[uint64]indexPlace
-	manifest map[uint64]manifest // the newest open record
-	newest   uint64              // its segment
-	order    []*message          // as they came
-	tail     []*record           // to be written again
+	manifest manifest   // the newest open record
+	newest   uint64     // its segment
+	order    []*message // as they came
+	tail     []*record  // to be written again
 }
 
 // load reads what an earlier run left, and begins a new segment.
@@ -39,6 +39,7 @@ func (s *Spool) load() error {
 	if err := r.dropStrangers(); err != nil {
 		return err
 	}
+	r.makeRoom()
 	for _, seg := range s.segments {
 		r.readSegment(seg)
 	}
@@ -53,6 +54,16 @@ func (s *Spool) load() error {
 	s.log.Info("spool: open", "messages", len(s.messages), "segments", len(s.segments),
 		"damaged", s.stats.damaged.Load(), "took", time.Since(r.started))
 	return nil
+}
+
+// makeRoom makes the map of messages as large as it will be, about, so that it
+// need not grow while the log is read.
+func (r *recovery) makeRoom() {
+	possible := uint64(len(r.segments)) * uint64(r.segmentSize) / (headerSize + headFixed)
+	n := int(min(r.manifest.messages, possible))
+	r.messages = make(map[ID]*message, n)
+	r.order = make([]*message, 0, n)
+	r.due = make(dueHeap, 0, n)
 }
 
 // scheduleAll begins deliveries, oldest messages first.
@@ -138,15 +149,15 @@ func (r *recovery) readOpen(seg *segment) error {
 	if err != nil || h.kind != typeOpen {
 		return nil
 	}
-	lastID, segments, err := parseManifest(head)
+	m, err := parseManifest(head)
 	if err != nil {
 		return nil
 	}
-	r.sawID(ID(lastID))
-	for seq, m := range segments {
-		r.ends[seq], r.indexes[seq] = m.end, m.index
+	r.sawID(m.lastID)
+	for seq, place := range m.older {
+		r.ends[seq], r.indexes[seq] = place.end, place.index
 	}
-	r.manifest, r.newest = segments, seg.seq
+	r.manifest, r.newest = m, seg.seq
 	return nil
 }
 
@@ -170,7 +181,7 @@ func (r *recovery) sawID(id ID) {
 func (r *recovery) dropStrangers() error {
 	kept := r.segments[:0]
 	for _, seg := range r.segments {
-		if _, known := r.manifest[seg.seq]; known || seg.seq >= r.newest {
+		if _, known := r.manifest.older[seg.seq]; known || seg.seq >= r.newest {
 			kept = append(kept, seg)
 			continue
 		}
@@ -180,7 +191,7 @@ func (r *recovery) dropStrangers() error {
 		}
 	}
 	r.segments = kept
-	for seq := range r.manifest {
+	for seq := range r.manifest.older {
 		if len(kept) > 0 && seq > kept[0].seq && r.segmentBySequence(seq) == nil {
 			r.stats.damaged.Add(1)
 			r.log.Error("spool: a segment is missing", "segment", r.segmentPath(seq))
@@ -333,7 +344,7 @@ func (r *recovery) applyEntry(e *entry, seg *segment, offset int64) {
 		r.setState(m, rs, state)
 		rs.due, rs.attempts, rs.marks = e.due, e.attempts, marks
 	})
-	r.entryDurable(e, seg, offset)
+	r.noteDurable(m, e, seg, offset)
 }
 
 // prepareDir makes the directories of the spool.

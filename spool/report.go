@@ -124,7 +124,7 @@ func (s *Spool) beginReport(r *reportJob, id ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.messages[id]
-	if m == nil || m.claimed || m.reporting || r.late && (!m.late || m.busy != 0) {
+	if m == nil || m.claimed || m.reporting || r.late && !m.late {
 		return false
 	}
 	r.Recipients, r.Attempt = r.Recipients[:0], 0

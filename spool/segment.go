@@ -148,16 +148,18 @@ func (s *Spool) segmentCount() int {
 	return len(s.segments)
 }
 
-// The head of an open record: the last id given out, then of each older segment
-// the number, the end, and in which segment and where its index lies.
+// The head of an open record: the last id given out, how many messages there are,
+// then of each older segment the number, the end, and in which segment and where
+// its index lies.
 const (
-	manifestFixed = 8
+	manifestFixed = 16
 	manifestEach  = 24
 )
 
 // appendManifest appends the head of an open record. Under s.mu.
 func (s *Spool) appendManifest(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, s.lastID.Load())
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.messages)))
 	for _, seg := range s.segments {
 		dst = binary.LittleEndian.AppendUint64(dst, seg.seq)
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(seg.end))
@@ -167,25 +169,32 @@ func (s *Spool) appendManifest(dst []byte) []byte {
 	return dst
 }
 
-// manifest is what an open record tells about an older segment.
+// manifest is what an open record tells.
 type manifest struct {
+	lastID   ID
+	messages uint64
+	older    map[uint64]segmentPlace
+}
+
+// segmentPlace is what it tells about an older segment.
+type segmentPlace struct {
 	end   int64
 	index indexPlace
 }
 
-func parseManifest(head []byte) (lastID uint64, segments map[uint64]manifest, err error) {
+func parseManifest(head []byte) (manifest, error) {
 	if len(head) < manifestFixed || (len(head)-manifestFixed)%manifestEach != 0 {
-		return 0, nil, errBadRecord
+		return manifest{}, errBadRecord
 	}
 	le := binary.LittleEndian
-	segments = map[uint64]manifest{}
+	m := manifest{lastID: ID(le.Uint64(head)), messages: le.Uint64(head[8:]), older: map[uint64]segmentPlace{}}
 	for p := head[manifestFixed:]; len(p) > 0; p = p[manifestEach:] {
-		segments[le.Uint64(p)] = manifest{
+		m.older[le.Uint64(p)] = segmentPlace{
 			end:   int64(le.Uint32(p[8:])),
 			index: indexPlace{seq: le.Uint64(p[12:]), offset: le.Uint32(p[20:])},
 		}
 	}
-	return le.Uint64(head), segments, nil
+	return m, nil
 }
 
 // isFull says that an error means that there is no room.
