@@ -66,6 +66,7 @@ func (w *work) sendBody(c *conn, m *content) proto.Next {
 		p, err := w.piece(m, at)
 		if err != nil {
 			c.client.Hangup(smtp.Reply{Status: smtp.Status{4, 3, 0}, Text: "the message cannot be read from the queue"})
+			w.out = w.out[:0]
 			return w.converse(c)
 		}
 		n, out := c.client.Body(p, w.out)

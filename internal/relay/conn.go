@@ -121,12 +121,6 @@ func (w *work) setDeadline(c *conn, d time.Duration) error {
 	return w.ctx.Err() // it may have ended just before
 }
 
-// used makes a connection that comes from the pool or is new this work's.
-func (c *conn) used(w *work) {
-	c.socket.endWith(w.ctx)
-	w.in, w.out = w.in[:0], w.out[:0]
-}
-
 // fit reports whether an idle connection can be used: it is not too old, and
 // the server has neither closed it nor said anything, such as 421.
 func (c *conn) fit() bool {
@@ -160,8 +154,8 @@ func (c *conn) quit() {
 	if c.socket.SetDeadline(time.Now().Add(time.Second)) == nil {
 		_, _ = c.wire.Write(c.client.Quit(nil))
 	}
-	c.hangup()
+	_ = c.wire.Close()
 }
 
-// hangup closes without a word.
-func (c *conn) hangup() { _ = c.wire.Close() }
+// hangup closes without a word, not even one of TLS.
+func (c *conn) hangup() { _ = c.socket.Close() }

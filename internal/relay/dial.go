@@ -70,14 +70,13 @@ func (w *work) nextTarget() {
 func (w *work) open(t *target) (*conn, *failure) {
 	s, err := w.dial(t)
 	if err != nil {
-		w.relay.unreachable.add(t.at)
+		w.avoid(t)
 		w.relay.stats.unreachable.Add(1)
 		return nil, &failure{kind: spool.Deferred, status: "4.4.1", text: "cannot connect to " + t.name + ": " + reason(err), health: spool.Dead}
 	}
 	w.relay.stats.connections.Add(1)
 	c := w.newConn(s, t)
 	if next := w.establish(c); next == proto.Ready {
-		c.used(w)
 		return c, nil
 	}
 	c.hangup()
@@ -87,7 +86,18 @@ func (w *work) open(t *target) (*conn, *failure) {
 		return nil, nil
 	}
 	f := c.failed()
+	if f.stage == proto.AtGreeting && f.remote == "" {
+		w.avoid(t)
+	}
 	return nil, &f
+}
+
+// avoid has a server that is out of reach, or does not even greet, tried last
+// for a while.
+func (w *work) avoid(t *target) {
+	if t.at.IsValid() && w.ctx.Err() == nil {
+		w.relay.unreachable.add(t.at)
+	}
 }
 
 // dial makes the socket.
@@ -187,6 +197,7 @@ func (w *work) lost(c *conn, err error) proto.Next {
 		why = smtp.Reply{Status: smtp.Status{4, 7, 5}, Text: "the TLS handshake failed: ", Detail: []byte(reason(err))}
 	}
 	c.client.Hangup(why)
+	w.out = w.out[:0]
 	return w.converse(c)
 }
 

@@ -5,17 +5,20 @@
 //
 //	key.go       what a destination key says
 //	relay.go     Deliver: one destination after the other
-//	work.go      recipients become transactions, by return path; outcomes
+//	work.go      recipients with one return path become a batch
 //	pool.go      a connection that is still open from the message before
 //	way.go       else: MX and address lookups, one candidate after the other
 //	dial.go      TCP, the greeting, EHLO, TLS, AUTH, until the server is ready
 //	tls.go       which certificate is good enough
+//	transact.go  a batch is sent, and who is left tried again at once
 //	conn.go      the conversation: the owner of a proto.Client
-//	body.go      the message, piece by piece
+//	convert.go   the message as the server can take it
+//	body.go      its octets, piece by piece
 //	outcome.go   what the spool is told, report.go what the log is
 //
 // Language and verdicts of SMTP are internal/relay/proto's; this package has
-// the sockets, the clock, the DNS and the policy.
+// the sockets, the clock, the DNS and the policy. policies.go and passwords.go
+// read the files in which operators write it.
 //
 // # Invariants
 //

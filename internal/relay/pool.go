@@ -102,17 +102,20 @@ func (s *site) remove(i int) {
 
 // put keeps a connection, unless somebody waits for its slot.
 func (p *pool) put(s *site, c *conn) {
-	if p.idleFor > 0 && p.waiting.Load() == 0 && p.keep(s, c) {
+	if p.idleFor > 0 && p.keep(s, c) {
 		return
 	}
 	c.quit()
 	p.giveSlot()
 }
 
+// keep says false when there is no place. Who waits for a slot has said so
+// before he looked for an idle connection, so either he sees this one or he is
+// seen here.
 func (p *pool) keep(s *site, c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed || p.waiting.Load() > 0 {
 		return false
 	}
 	c.idleSince = time.Now()

@@ -218,12 +218,12 @@ func (w *way) end() {
 // unresolved is the failure to find a name. missing is the status when there
 // is no such name, of class 4 where somebody here has to mend it.
 func unresolved(name string, err error, missing string) failure {
-	f := failure{kind: spool.Deferred, status: "4.4.3", text: "cannot look up " + name + ": " + err.Error()}
+	f := failure{kind: spool.Deferred, status: "4.4.3", text: "cannot look up " + name + ": " + err.Error(), health: spool.Dead}
 	switch {
 	case !dnsres.Temporary(err):
 		f.status, f.text = missing, "there is no host or domain "+name+" ("+err.Error()+")"
 		if missing[0] == '5' {
-			f.kind = spool.Failed
+			f.kind, f.health = spool.Failed, spool.HealthUnknown
 		}
 	case errors.Is(err, dnsres.ErrMalformed):
 		f.status = "4.4.4"
