@@ -18,8 +18,8 @@ import (
 type station struct {
 	*sink
 	// reply is what it says to a line, at a stage: greeting, EHLO, STARTTLS,
-	// AUTH, MAIL, RCPT, DATA, END (the final dot), RSET, QUIT. Empty is the
-	// usual.
+	// AUTH, MAIL, RCPT, DATA, BODY (before it is read), END (the final dot), RSET,
+	// QUIT. Empty is the usual.
 	reply func(stage, line string) string
 	tls   *tls.Config // STARTTLS is offered when there is one
 	lmtp  bool        // a reply for each recipient
@@ -104,7 +104,7 @@ func (s *station) session(conn net.Conn) {
 	s.seen++
 	s.lock.Unlock()
 	v := &visit{station: s, conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(conn)}
-	if !v.say("greeting", "", "220 station.test ESMTP") {
+	if !v.say(v.answer("greeting", "", "220 station.test ESMTP")) {
 		return
 	}
 	for {
@@ -126,44 +126,54 @@ func (s *station) session(conn net.Conn) {
 func (v *visit) obey(verb, line string) bool {
 	switch verb {
 	case "EHLO", "LHLO", "HELO":
-		return v.say("EHLO", line, v.offer())
+		return v.say(v.answer("EHLO", line, v.offer()))
 	case "STARTTLS":
-		return v.say(verb, line, "220 2.0.0 go ahead") && v.handshake()
+		words := v.answer(verb, line, "220 2.0.0 go ahead")
+		return v.say(words) && (words[0] != '2' || v.handshake())
 	case "AUTH":
 		v.login(line)
-		return v.say(verb, line, "235 2.7.0 welcome")
+		return v.say(v.answer(verb, line, "235 2.7.0 welcome"))
 	case "MAIL":
-		v.mail = &sunk{from: strings.TrimPrefix(line, "MAIL FROM:")}
-		return v.say(verb, line, "250 2.1.0 ok")
+		words := v.answer(verb, line, "250 2.1.0 ok")
+		v.mail = nil
+		if words[0] == '2' {
+			v.mail = &sunk{from: strings.TrimPrefix(line, "MAIL FROM:")}
+		}
+		return v.say(words)
 	case "RCPT":
-		said := v.answer(verb, line)
-		if said == "" || said[0] == '2' {
+		if v.mail == nil {
+			return v.say("503 5.5.1 from whom?")
+		}
+		words := v.answer(verb, line, "250 2.1.5 ok")
+		if words[0] == '2' {
 			v.mail.to = append(v.mail.to, strings.TrimPrefix(line, "RCPT TO:"))
 		}
-		return v.say(verb, line, "250 2.1.5 ok")
+		return v.say(words)
 	case "DATA":
+		if v.mail == nil || len(v.mail.to) == 0 {
+			return v.say("554 5.5.1 to whom?")
+		}
 		return v.data(line)
 	case "QUIT":
-		return v.say(verb, line, "221 2.0.0 bye") && false
+		return v.say(v.answer(verb, line, "221 2.0.0 bye")) && false
 	}
-	return v.say(verb, line, "250 2.0.0 ok")
+	return v.say(v.answer(verb, line, "250 2.0.0 ok"))
 }
 
-// answer is what the test wants to be said.
-func (v *visit) answer(stage, line string) string {
-	if v.reply == nil {
-		return ""
+// answer is what is to be said: the usual, if the test does not want anything
+// else.
+func (s *station) answer(stage, line, usual string) string {
+	if s.reply != nil {
+		if words := s.reply(stage, line); words != "" {
+			return words
+		}
 	}
-	return v.reply(stage, line)
+	return usual
 }
 
-// say says the usual, or what the test wants in its place; false ends the
-// session.
-func (v *visit) say(stage, line, usual string) bool {
-	words := v.answer(stage, line)
+// say says something; false ends the session.
+func (v *visit) say(words string) bool {
 	switch words {
-	case "":
-		words = usual
 	case hang:
 		v.out.Flush()
 		<-v.ended
@@ -194,7 +204,7 @@ func (v *visit) offer() string {
 	if v.tls != nil && v.secret {
 		words = append(words, "AUTH PLAIN")
 	}
-	if !strings.Contains(v.answer("offer", ""), "no DSN") {
+	if v.answer("offer", "", "DSN") == "DSN" {
 		words = append(words, "DSN")
 	}
 	return "250-" + strings.Join(words, "\r\n250-") + "\r\n250 HELP"
@@ -219,20 +229,25 @@ func (v *visit) login(line string) {
 	v.lock.Unlock()
 }
 
-// data takes a message. It is kept before it is answered.
+// data takes a message. It is kept before it is answered, and also when the
+// connection ends in place of the answer.
 func (v *visit) data(line string) bool {
-	said := v.answer("DATA", line)
-	if !v.say("DATA", line, "354 go on") {
+	words := v.answer("DATA", line, "354 go on")
+	if !v.say(words) {
 		return false
 	}
-	if said != "" && said[0] != '3' {
+	if words[0] != '3' {
 		return true
+	}
+	if body := v.answer("BODY", "", ""); body != "" && !v.say(body) {
+		return false
 	}
 	var err error
 	if v.mail.text, err = readBody(v.in); err != nil {
 		return false
 	}
-	if end := v.answer("END", v.mail.text); end == "" || end[0] == '2' || end == drop {
+	words = v.answer("END", v.mail.text, "250 2.0.0 taken")
+	if words[0] == '2' || words == drop {
 		v.take(v.mail)
 	}
 	replies := 1
@@ -240,7 +255,7 @@ func (v *visit) data(line string) bool {
 		replies = len(v.mail.to)
 	}
 	for range replies {
-		if !v.say("END", v.mail.text, "250 2.0.0 taken") {
+		if !v.say(words) {
 			return false
 		}
 	}
