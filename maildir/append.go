@@ -20,12 +20,13 @@ type Writer struct {
 	lines int64
 	cr    bool // the last octet was a CR that is not written yet
 	bad   error
+	since uint64 // syncFailures when it was begun
 }
 
 // NewWriter begins a message for a folder. Discard or Append must be called.
 func (f *Folder) NewWriter() (*Writer, error) {
 	d, s := f.dirs, f.store()
-	out := &Writer{store: s}
+	out := &Writer{store: s, since: s.syncFailures()}
 	var err error
 	if !d.named.Load() {
 		out.file, err = s.fs.CreateUnnamed(d.cur, 0o600)
@@ -152,7 +153,9 @@ func (s *Store) appendNewKey(dst []byte) []byte {
 // fit.
 func (f *Folder) Append(messages []NewMessage) (uids []uint32, err error) {
 	var total Usage
+	since := f.store().syncFailures()
 	for i := range messages {
+		since = min(since, messages[i].Writer.since)
 		defer messages[i].Writer.Discard()
 		if err := messages[i].Writer.finish(messages[i].Date); err != nil {
 			return nil, err
@@ -164,16 +167,16 @@ func (f *Folder) Append(messages []NewMessage) (uids []uint32, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.placeCounted(files, total)
+	return f.placeCounted(files, total, since)
 }
 
 // placeCounted is place within the quota. Messages are counted before they
 // are there, so that nobody has to wait for their sync to count others.
-func (f *Folder) placeCounted(files []newFile, total Usage) (uids []uint32, err error) {
+func (f *Folder) placeCounted(files []newFile, total Usage, since uint64) (uids []uint32, err error) {
 	if err := f.mailbox.reserve(total); err != nil {
 		return nil, err
 	}
-	if uids, err = f.place(files); err != nil {
+	if uids, err = f.place(files, since); err != nil {
 		return nil, errors.Join(err, f.mailbox.tally(-total.Bytes, -total.Messages))
 	}
 	return uids, nil
@@ -272,14 +275,14 @@ func (s *Store) copyFile(from vfs.File, size int64, target string) error {
 
 // place puts files into cur/, gives them UIDs, and waits until all that is
 // durable.
-func (f *Folder) place(files []newFile) (uids []uint32, err error) {
+func (f *Folder) place(files []newFile, since uint64) (uids []uint32, err error) {
 	f.work.Lock()
 	p, err := f.placeHeld(files)
 	f.unlockWork()
 	if err != nil {
 		return nil, err
 	}
-	if err := f.settle(f.wantAll(), p.came); err != nil {
+	if err := f.settle(f.wantAll(since), p.came); err != nil {
 		f.doubtUIDs()
 		p.remove()
 		return nil, err
@@ -287,8 +290,13 @@ func (f *Folder) place(files []newFile) (uids []uint32, err error) {
 	return p.came.uids, nil
 }
 
-// wantAll is the sync of files, names and dovecot-uidlist.
-func (f *Folder) wantAll() syncWant { return syncWant{dir: f.dirs.cur, dev: f.dirs.device} }
+// wantAll is the sync of files, names and dovecot-uidlist, of which the first
+// was written when there had been so many failures.
+func (f *Folder) wantAll(since uint64) syncWant {
+	return syncWant{dir: f.dirs.cur, dev: f.dirs.device, files: true, since: since}
+}
+
+func (s *Store) syncFailures() uint64 { return s.commits.failures.Load() }
 
 // placed are files that were put into cur/.
 type placed struct {

@@ -3,15 +3,22 @@ package maildir
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // committer shares syncs among those who wait for one: who comes while one
 // runs waits for the next, together with all others that came. So one session
 // waits for one sync, and a hundred wait for two.
+//
+// After a failed sync the kernel may believe pages to be clean that never reached
+// the disk, whoever wrote them. So everybody who wrote to a file before a sync
+// failed, and waits for a later one, fails as well; messages that were delivered
+// are written anew by the next Store.Sync.
 type committer struct {
 	mu        sync.Mutex
 	running   bool
 	gathering *batch
+	failures  atomic.Uint64
 }
 
 // batch are those who share a sync.
@@ -28,7 +35,12 @@ type syncWant struct {
 	dir   string
 	dev   uint64
 	alone func() error
+	since uint64 // committer.failures before the first write; only where files were written
+	files bool
 }
+
+// errSyncFailed says that a sync failed between a write and its own sync.
+var errSyncFailed = errors.New("a sync of the file system has failed meanwhile")
 
 // commit returns when everything is durable that was changed before the call
 // on the file system of w.dir (or what w.alone syncs, if that is not nil).
@@ -52,6 +64,9 @@ func (s *Store) commit(w syncWant) error {
 		s.runBatch(b)
 	}
 	<-b.done
+	if b.err == nil && w.files && c.failures.Load() != w.since {
+		return errSyncFailed
+	}
 	return b.err
 }
 
@@ -61,7 +76,9 @@ func (s *Store) runBatch(b *batch) {
 	c.mu.Lock()
 	c.gathering = nil
 	c.mu.Unlock()
-	b.err = s.syncWants(b.wants)
+	if b.err = s.syncWants(b.wants); b.err != nil {
+		s.syncFailed()
+	}
 	close(b.done)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,6 +87,12 @@ func (s *Store) runBatch(b *batch) {
 	} else {
 		c.running = false
 	}
+}
+
+// syncFailed makes everything doubtful that was written and not synced.
+func (s *Store) syncFailed() {
+	s.commits.failures.Add(1)
+	s.unsynced.doubt()
 }
 
 func (s *Store) syncWants(wants []syncWant) error {

@@ -164,11 +164,12 @@ func (f *Folder) atPath(uid uint32, do func(path string) error) error {
 }
 
 func (f *Folder) copyAll(uids []uint32, to *Folder) (from, got []uint32, err error) {
+	since := f.store().syncFailures()
 	from, files, total, err := f.originals(uids, to)
 	if err != nil || len(files) == 0 {
 		return nil, nil, err
 	}
-	got, err = to.placeCounted(files, total)
+	got, err = to.placeCounted(files, total, since)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,6 +179,7 @@ func (f *Folder) copyAll(uids []uint32, to *Folder) (from, got []uint32, err err
 // move moves messages by renaming them. Both folders are locked meanwhile, in the order
 // of their paths.
 func (f *Folder) move(uids []uint32, to *Folder) (from, got []uint32, err error) {
+	since := f.store().syncFailures()
 	from, files, _, err := f.originals(uids, to)
 	if err != nil || len(files) == 0 {
 		return nil, nil, err
@@ -196,7 +198,7 @@ func (f *Folder) move(uids []uint32, to *Folder) (from, got []uint32, err error)
 	f.touched()
 	f.stage(went)
 	unlock()
-	if err = f.store().commit(to.wantAll()); err != nil {
+	if err = f.store().commit(to.wantAll(since)); err != nil {
 		to.doubtUIDs()
 	}
 	// The files have moved for all running programs, whether that is durable or

@@ -140,7 +140,7 @@ func (f *Folder) wantNames(inNew bool) syncWant {
 // Durable returns when everything is durable that was done to the folder
 // before the call, lazily or not.
 func (f *Folder) Durable() error {
-	return f.store().commit(f.wantAll())
+	return f.store().commit(syncWant{dir: f.dirs.cur, dev: f.dirs.device})
 }
 
 // rename gives messages the names that their new flags want. work is held.

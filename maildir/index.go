@@ -199,15 +199,16 @@ func appendShort(dst []byte, text string) []byte {
 	return append(append(dst, byte(len(text))), text...)
 }
 
-// appendImage appends the payload of an image: the messages that are shown,
-// the history of vanished ones, and the keywords.
-func appendImage(dst []byte, r *roster, vanished []vanishedRange, keywords []string) []byte {
+// appendImage appends the payload of an image: the next UID, the messages that
+// are shown, the history of vanished ones, and the keywords.
+func appendImage(dst []byte, r *roster, next uint32, vanished []vanishedRange, keywords []string) []byte {
 	le := binary.LittleEndian
 	shown := r.messages[:r.shown]
 	nameBytes := 0
 	for i := range shown {
 		nameBytes += int(shown[i].nameLen)
 	}
+	dst = le.AppendUint32(dst, next)
 	for _, n := range []int{len(shown), nameBytes, len(r.hosts), len(vanished), len(keywords)} {
 		dst = le.AppendUint32(dst, uint32(n))
 	}
@@ -239,16 +240,26 @@ func appendImage(dst []byte, r *roster, vanished []vanishedRange, keywords []str
 	return dst
 }
 
+// image is what decodeImage finds.
+type image struct {
+	roster   roster
+	next     uint32
+	vanished []vanishedRange
+	keywords []string
+}
+
 // decodeImage is the reverse of appendImage; ok is false when the numbers do
 // not fit together.
-func decodeImage(payload []byte) (r roster, vanished []vanishedRange, keywords []string, ok bool) {
+func decodeImage(payload []byte) (im image, ok bool) {
 	in := reader{text: payload}
+	im.next = in.uint32()
 	count, nameBytes, hosts := int(in.uint32()), int(in.uint32()), int(in.uint32())
 	ranges, words := int(in.uint32()), int(in.uint32())
 	text := in.bytes(count * recordSize)
+	r := &im.roster
 	r.names = slices.Clone(in.bytes(nameBytes))
 	if in.bad || hosts > 256 || words > KeywordsMax {
-		return r, nil, nil, false
+		return image{}, false
 	}
 	r.messages = make([]record, count)
 	for i := range r.messages {
@@ -258,13 +269,13 @@ func decodeImage(payload []byte) (r roster, vanished []vanishedRange, keywords [
 		r.hosts = append(r.hosts, string(in.short()))
 	}
 	for range min(ranges, vanishedMax) {
-		vanished = append(vanished, vanishedRange{in.int64(), in.uint32(), in.uint32()})
+		im.vanished = append(im.vanished, vanishedRange{in.int64(), in.uint32(), in.uint32()})
 	}
 	for range words {
-		keywords = append(keywords, string(in.short()))
+		im.keywords = append(im.keywords, string(in.short()))
 	}
 	r.shown = count
-	return r, vanished, keywords, r.sound(&in) && !in.bad
+	return im, r.sound(&in) && !in.bad
 }
 
 // sound checks what decodeImage has put together, and reads the odd parts.

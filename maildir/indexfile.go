@@ -14,6 +14,9 @@ import (
 // holds Folder.work.
 type indexFile struct {
 	image int64 // octets up to the end of the image
+	// next is more than all UIDs that the log tells of. The header, which may
+	// reach the disk when the end of the log does not, can know higher ones.
+	next uint32
 }
 
 // indexLog are frames that are not written yet. mu guards it.
@@ -121,10 +124,11 @@ func (f *Folder) readIndex() (h indexHeader, ok, whole bool) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.roster, f.history.vanished, f.keywords.names, ok = decodeImage(payload); !ok {
-		f.roster, f.history, f.keywords = roster{}, history{}, keywordsFile{}
+	im, ok := decodeImage(payload)
+	if !ok {
 		return h, false, false
 	}
+	f.roster, f.history.vanished, f.keywords.names, f.index.next = im.roster, im.vanished, im.keywords, im.next
 	f.index.image = int64(len(text) - len(rest))
 	for {
 		kind, payload, after, crc, ok := nextFrame(rest, chain)
@@ -201,6 +205,7 @@ func (f *Folder) replayAdded(in *reader) {
 		f.setOdd(&m, string(in.short()))
 	}
 	f.take(m)
+	f.index.next = max(f.index.next, m.uid+1)
 	f.history.modseq = max(f.history.modseq, m.modseq)
 }
 
@@ -283,7 +288,7 @@ func (f *Folder) header() indexHeader {
 func (f *Folder) writeImage() {
 	f.mu.Lock()
 	image, chain := appendFrame(make([]byte, headerSize), frameImage, 0, func(dst []byte) []byte {
-		return appendImage(dst, &f.roster, f.history.vanished, f.keywords.names)
+		return appendImage(dst, &f.roster, f.next, f.history.vanished, f.keywords.names)
 	})
 	f.log = indexLog{on: true, tail: int64(len(image)), chain: chain}
 	f.mu.Unlock()

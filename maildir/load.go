@@ -35,7 +35,7 @@ func (f *Folder) load() error {
 	if err := f.loadUIDs(&h, ok); err != nil {
 		return err
 	}
-	return f.loadFiles(&h, ok)
+	return f.loadFiles(ok)
 }
 
 // watchAgain is for a folder that its last user was about to close when the
@@ -89,7 +89,7 @@ func (f *Folder) unchanged(h *indexHeader) bool {
 // file is right, but a message that it does not name keeps the UID that the
 // index has for it.
 func (f *Folder) loadUIDs(h *indexHeader, indexed bool) error {
-	known, listed, next := f.next, 0, f.next
+	known, listed, next := f.index.next, 0, f.next
 	var lines []uidLine
 	var room [256]byte
 	file, ok, err := f.readUIDs(func(file *uidHeader, l uidLine) {
@@ -176,7 +176,7 @@ func (f *Folder) number() error {
 }
 
 // loadFiles lists the directories for the first time.
-func (f *Folder) loadFiles(h *indexHeader, indexed bool) error {
+func (f *Folder) loadFiles(indexed bool) error {
 	f.news.newDirty.Store(true)
 	f.news.curDirty.Store(true)
 	staged, sync, err := f.scan()
@@ -187,7 +187,7 @@ func (f *Folder) loadFiles(h *indexHeader, indexed bool) error {
 	if !indexed {
 		f.recentFrom = f.firstRecent()
 	}
-	f.buryClaims(indexed, h.next)
+	f.buryClaims(indexed, f.index.next)
 	f.told = max(f.told, f.next-1)
 	f.mu.Unlock()
 	f.loaded = true

@@ -310,6 +310,7 @@ func (s *scan) number() (*change, syncWant, error) {
 		return nil, syncWant{}, errors.Join(err, s.later())
 	}
 	came := &change{kind: added}
+	since := f.store().syncFailures()
 	lines, count := f.adopt(fresh, came)
 	if len(lines) > 0 || f.uids.mend {
 		if err := f.addLines(lines, count); err != nil {
@@ -320,7 +321,7 @@ func (s *scan) number() (*change, syncWant, error) {
 		}
 	}
 	f.stage(came)
-	return came, f.wantUIDs(), nil
+	return came, f.wantUIDs(since), nil
 }
 
 // later makes the next scan try again.
@@ -390,9 +391,9 @@ func (f *Folder) adopt(fresh []describedFile, came *change) (lines []byte, count
 }
 
 // wantUIDs is the sync that dovecot-uidlist needs after addLines.
-func (f *Folder) wantUIDs() syncWant {
+func (f *Folder) wantUIDs(since uint64) syncWant {
 	fsys, path := f.store().fs, f.uidPath()
-	return syncWant{dir: f.dirs.cur, dev: f.dirs.device, alone: func() error {
+	return syncWant{dir: f.dirs.cur, dev: f.dirs.device, files: true, since: since, alone: func() error {
 		file, err := fsys.OpenWrite(path)
 		if err != nil {
 			return err

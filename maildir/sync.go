@@ -54,6 +54,16 @@ func (u *unsynced) on(f *dirs) *pending {
 	return p
 }
 
+// doubt makes the next Sync write everything anew that waits for it, because
+// another sync has failed.
+func (u *unsynced) doubt() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, p := range u.devices {
+		p.doubtful = len(p.files)
+	}
+}
+
 func (u *unsynced) take() map[uint64]*pending {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -97,6 +107,7 @@ func (s *Store) Sync() error {
 	for device, p := range s.unsynced.take() {
 		if err := s.syncDevice(p); err != nil {
 			s.unsynced.giveBack(device, p)
+			s.commits.failures.Add(1)
 			failed = errors.Join(failed, err)
 		}
 	}
