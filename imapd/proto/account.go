@@ -130,28 +130,42 @@ func (c *Command) setQuota() imap.Fault {
 //	identifier = astring
 func (c *Command) mailboxAndIdentifier() (fault imap.Fault) {
 	if fault = c.spacedMailbox(&c.Mailbox); fault == "" {
-		fault = c.spacedString(&c.Identifier)
+		fault = c.spacedString(&c.ACL.Identifier)
 	}
 	return fault
 }
 
-// setACL is SETACL.
+// ACLParams is what the commands about rights say.
+type ACLParams struct {
+	Identifier []byte
+	Op         StoreOp // of SETACL
+	Rights     imap.Rights
+}
+
+// setACL is SETACL. A right that is not known is an error (RFC 4314 3.1).
 //
 //	setacl     = "SETACL" SP mailbox SP identifier SP mod-rights  ; RFC 4314 section 7
 //	mod-rights = astring
 //	             ;; +rights to add, -rights to remove, rights to replace
 func (c *Command) setACL() (fault imap.Fault) {
+	var rights []byte
 	if fault = c.mailboxAndIdentifier(); fault == "" {
-		fault = c.spacedString(&c.Rights)
+		fault = c.spacedString(&rights)
 	}
 	if fault != "" {
 		return fault
 	}
-	for i, r := range c.Rights {
-		sign := i == 0 && (r == '+' || r == '-')
-		if !sign && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			return "rights are lower-case letters and digits"
+	if len(rights) > 0 {
+		switch rights[0] {
+		case '+':
+			c.ACL.Op, rights = StoreAdd, rights[1:]
+		case '-':
+			c.ACL.Op, rights = StoreRemove, rights[1:]
 		}
+	}
+	var known bool
+	if c.ACL.Rights, known = imap.ParseRights(rights); !known {
+		return "there is no such right"
 	}
 	return ""
 }

@@ -51,10 +51,8 @@ type Arguments struct {
 	Words    [][]byte // tags of CANCELUPDATE, entries of GETMETADATA
 	Metadata MetadataOptions
 	Quota    QuotaParams
-	// Identifier and Rights are of the ACL commands; Rights may begin with "+"
-	// or "-" in SETACL.
-	Identifier, Rights []byte
-	Notify             NotifyParams
+	ACL      ACLParams
+	Notify   NotifyParams
 
 	at appendPlace // of APPEND and REPLACE
 

@@ -47,8 +47,8 @@ func describe(c *Command, texts []string) string {
 	for _, q := range c.Quota.Limits {
 		say(true, "%s=%d", q.Resource, q.Limit)
 	}
-	say(c.Identifier != nil, "identifier=%q", c.Identifier)
-	say(c.Rights != nil, "rights=%q", c.Rights)
+	say(c.ACL.Identifier != nil, "identifier=%q", c.ACL.Identifier)
+	say(c.Verb == SetACL, "op=%d rights=%s", c.ACL.Op, c.ACL.Rights.Append(nil))
 	describeNotify(&c.Notify, say)
 	say(texts != nil, "texts=%q", texts)
 	return b.String()

@@ -84,29 +84,43 @@ func AppendQuotaRoot(out, mailbox []byte, roots [][]byte, utf8 bool) []byte {
 	return append(out, "\r\n"...)
 }
 
-// BeginACL begins an ACL response; AppendRights adds identifiers with their
+// BeginACL begins an ACL response; AppendGrant adds identifiers with their
 // rights, and CRLF ends it (RFC 4314 3.6).
 func BeginACL(out, mailbox []byte, utf8 bool) []byte {
 	return AppendMailbox(append(out, "* ACL "...), mailbox, utf8)
 }
 
-// BeginListRights begins a LISTRIGHTS response with the identifier; sets of
-// rights follow with AppendRights, the first one being those that are always
-// granted, and CRLF ends it (RFC 4314 3.7).
-func BeginListRights(out, mailbox, identifier []byte, utf8 bool) []byte {
+// AppendGrant appends an identifier and its rights.
+func AppendGrant(out, identifier []byte, rights Rights, utf8 bool) []byte {
+	out = AppendAString(append(out, ' '), identifier, utf8)
+	return rights.Append(append(out, ' '))
+}
+
+// AppendListRights appends a LISTRIGHTS response (RFC 4314 3.7): the rights
+// that the identifier always has, and those that it can be given, each by
+// itself.
+func AppendListRights(out, mailbox, identifier []byte, always, may Rights, utf8 bool) []byte {
 	out = AppendMailbox(append(out, "* LISTRIGHTS "...), mailbox, utf8)
-	return AppendAString(append(out, ' '), identifier, utf8)
+	out = AppendAString(append(out, ' '), identifier, utf8)
+	out = always.Append(append(out, ' '))
+	for i := range len(rightLetters) {
+		if may&(1<<i) != 0 {
+			out = append(out, ' ', rightLetters[i])
+		}
+	}
+	if may&virtualCreate != 0 {
+		out = append(out, " c"...)
+	}
+	if may&virtualDelete != 0 {
+		out = append(out, " d"...)
+	}
+	return append(out, "\r\n"...)
 }
 
-// BeginMyRights begins a MYRIGHTS response; one set of rights follows with
-// AppendRights, and CRLF ends it (RFC 4314 3.8).
-func BeginMyRights(out, mailbox []byte, utf8 bool) []byte {
-	return AppendMailbox(append(out, "* MYRIGHTS "...), mailbox, utf8)
-}
-
-// AppendRights appends an identifier or a set of rights after a space.
-func AppendRights(out, text []byte, utf8 bool) []byte {
-	return AppendAString(append(out, ' '), text, utf8)
+// AppendMyRights appends a MYRIGHTS response (RFC 4314 3.8).
+func AppendMyRights(out, mailbox []byte, rights Rights, utf8 bool) []byte {
+	out = AppendMailbox(append(out, "* MYRIGHTS "...), mailbox, utf8)
+	return append(rights.Append(append(out, ' ')), "\r\n"...)
 }
 
 // A MetadataWriter appends METADATA responses (RFC 5464 4.4). The zero value is

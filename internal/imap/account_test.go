@@ -14,14 +14,14 @@ func TestAccountResponses(t *testing.T) {
 		"* NAMESPACE ((\"\" \"/\")) ((\"&AOk-/\" \"/\")) NIL\r\n": AppendNamespaces(nil, []Namespace{{nil, '/'}}, []Namespace{{[]byte("é/"), '/'}}, nil, false),
 		"* NAMESPACE ((\"\" \"/\")(\"é/\" \"/\")) NIL NIL\r\n":    AppendNamespaces(nil, []Namespace{{nil, '/'}, {[]byte("é/"), '/'}}, nil, nil, true),
 		"* ID NIL\r\n": AppendID(nil),
-		"* ID (\"name\" \"barid\" \"x\" \"y\")\r\n":        AppendID(nil, "name", "barid", "x", "y"),
-		"* QUOTA \"\" (STORAGE 10 512 MESSAGE 20 100)\r\n": AppendQuota(nil, nil, []QuotaResource{{"STORAGE", 10, 512}, {"MESSAGE", 20, 100}}, false),
-		"* QUOTAROOT INBOX \"\" x\r\n":                     AppendQuotaRoot(nil, []byte("INBOX"), [][]byte{nil, []byte("x")}, false),
-		"* ACL INBOX Fred rwipslxetad":                     AppendRights(AppendRights(BeginACL(nil, []byte("INBOX"), false), []byte("Fred"), false), []byte("rwipslxetad"), false),
-		"* LISTRIGHTS x smith \"\" l":                      AppendRights(AppendRights(BeginListRights(nil, []byte("x"), []byte("smith"), false), nil, false), []byte("l"), false),
-		"* MYRIGHTS INBOX rw":                              AppendRights(BeginMyRights(nil, []byte("INBOX"), false), []byte("rw"), false),
+		"* ID (\"name\" \"barid\" \"x\" \"y\")\r\n":                                                     AppendID(nil, "name", "barid", "x", "y"),
+		"* QUOTA \"\" (STORAGE 10 512 MESSAGE 20 100)\r\n":                                              AppendQuota(nil, nil, []QuotaResource{{"STORAGE", 10, 512}, {"MESSAGE", 20, 100}}, false),
+		"* QUOTAROOT INBOX \"\" x\r\n":                                                                  AppendQuotaRoot(nil, []byte("INBOX"), [][]byte{nil, []byte("x")}, false),
+		"* ACL INBOX Fred lrswipkxteacd x lrswitd":                                                      AppendGrant(AppendGrant(BeginACL(nil, []byte("INBOX"), false), []byte("Fred"), AllRights, false), []byte("x"), AllRights&^(virtualCreate|RightExpunge|RightPost|RightAdmin), false),
+		"* LISTRIGHTS x smith la r s w i p k x t e c d\r\n":                                             AppendListRights(nil, []byte("x"), []byte("smith"), RightLookup|RightAdmin, AllRights&^RightLookup&^RightAdmin, false),
+		"* MYRIGHTS INBOX \"\"\r\n":                                                                     AppendMyRights(nil, []byte("INBOX"), 0, false),
 		"* METADATA INBOX (/shared/comment \"My comment\" /private/x NIL /private/y ~{2}\r\na\x00)\r\n": entries,
-		"* METADATA \"\" /shared/comment\r\n": changed,
+		"* METADATA \"\" /shared/comment\r\n":                                                           changed,
 	} {
 		if string(got) != want {
 			t.Errorf("got %q, not %q", got, want)
@@ -42,6 +42,19 @@ func TestThreads(t *testing.T) {
 		root := int32(min(len(nodes), 1))
 		if got := string(AppendThreads(nil, nodes, root)); got != want {
 			t.Errorf("got %q, not %q", got, want)
+		}
+	}
+}
+
+func TestRights(t *testing.T) {
+	for in, want := range map[string]string{"": `""`, "lrswikda": "lrswikteacd", "c": "kxc", "d": "ted", "xc": "kxc"} {
+		if r, ok := ParseRights([]byte(in)); !ok || string(r.Append(nil)) != want {
+			t.Errorf("%s is %s, %v", in, r.Append(nil), ok)
+		}
+	}
+	for _, bad := range []string{"Q", "0", "l r", "+l"} {
+		if _, ok := ParseRights([]byte(bad)); ok {
+			t.Errorf("%q is known", bad)
 		}
 	}
 }
