@@ -23,7 +23,7 @@ func (c *Config) relay() section {
 			{"relay.host", nexthop(&r.Host), "", "", "The smarthost that gets all mail for others for which `transport.map` has no other way: `[smtp.example.net]:587`, or without brackets a domain whose MX is looked up. Empty is the MX of each domain."},
 			{"relay.sender-map", file{&r.SenderMap, besideFile}, "", "", "Smarthosts by sender, which go before `relay.host`: `user@example.org  [smtp.example.org]:587`, or `@example.org` for a whole domain."},
 			{"relay.passwords", file{&r.Passwords, besideFile}, "", "", "Accounts at smarthosts: `[smtp.example.net]:587  user:password`, or for one sender `user@example.org  [smtp.example.net]:587  user:password`. Nobody but the server's user and his group may be able to read it."},
-			{"relay.policy", file{&r.Policy, besideFile}, "", "", "What holds for one destination: `example.org  tls=required concurrency=5 rate=10/s`."},
+			{"relay.policy", file{&r.Policy, besideFile}, "", "", "What holds for one destination: `example.org  tls=required concurrency=5 rate=10/s`; `docs/relay.md` lists what can be said."},
 		}, c.relayPace()...),
 	}
 }
