@@ -24,8 +24,8 @@ const (
 // rightLetters are the letters of the rights, by their bits.
 const rightLetters = "lrswipkxtea"
 
-// The rights of RFC 2086 that RFC 4314 section 2.1.1 has taken apart. To set
-// one is to set all of its members; it is shown when one of them is set.
+// The older rights that RFC 4314 section 2.1.1 has taken apart. To set one is
+// to set all of its members; it is shown when one of them is set.
 const (
 	virtualCreate = RightCreate | RightRemove  // c
 	virtualDelete = RightDelete | RightExpunge // d
