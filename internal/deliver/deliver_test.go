@@ -194,6 +194,9 @@ func TestRecipientsOfOneMailboxEachGetACopy(t *testing.T) {
 	e := to("alice@example.test", "alice+tag@example.test", "alice@example.test", "bob@example.test")
 	e.Recipients[2].Original = []byte("list@example.test")
 	s.outcome("x\n", e)
+	for range len(e.Recipients) - 1 {
+		<-s.done
+	}
 	if err := s.close(); err != nil {
 		t.Error(err)
 	}
