@@ -28,7 +28,8 @@ type Options struct {
 	// for as long as the agent has the job. An error defers the recipient.
 	Rewrite func(returnPath, original, address []byte) ([]byte, error)
 	// Self reports whether a server that was found is this one, so that mail
-	// would go in a circle; nil: never.
+	// would go in a circle; nil: never. It is asked about each address, and
+	// about a name before its addresses are known: at has a port only then.
 	Self func(host string, at netip.AddrPort) bool
 	// Bind are the addresses that connections come from, in turn; those of
 	// the family of the server count. None: what the system chooses.

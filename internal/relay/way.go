@@ -130,8 +130,11 @@ func (w *way) group(ctx context.Context) {
 	w.hosts += len(group)
 	addrs := make([][]netip.Addr, len(group))
 	for i := range group {
-		addrs[i] = w.host(ctx, group[i].Host)
-		if w.looped = w.isSelf(group[i].Host, addrs[i]); w.looped {
+		if w.looped = w.isSelf(group[i].Host, nil); !w.looped {
+			addrs[i] = w.host(ctx, group[i].Host)
+			w.looped = w.isSelf(group[i].Host, addrs[i])
+		}
+		if w.looped {
 			w.mx = nil
 			return
 		}
@@ -141,10 +144,15 @@ func (w *way) group(ctx context.Context) {
 	}
 }
 
-// isSelf reports whether the server would connect to itself.
+// isSelf reports whether the server would connect to itself. Without addresses
+// the name decides: our own need not be in the DNS that we ask.
 func (w *way) isSelf(host string, addrs []netip.Addr) bool {
 	self := w.relay.o.Self
-	return self != nil && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return self(host, netip.AddrPortFrom(a, w.port)) })
+	if self == nil {
+		return false
+	}
+	return self(host, netip.AddrPortFrom(netip.Addr{}, w.port)) ||
+		slices.ContainsFunc(addrs, func(a netip.Addr) bool { return self(host, netip.AddrPortFrom(a, w.port)) })
 }
 
 // host looks up a mail exchanger. Names that are no host's are in the DNS by

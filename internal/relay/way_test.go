@@ -72,6 +72,8 @@ us.example.org 300 A 192.0.2.99
 best.example 300 MX 0 us.example.org
 best.example 300 MX 10 mx.example.org
 selfbare.example 300 A 192.0.2.99
+unlisted.example 300 MX 10 unlisted-us.example.org
+unlisted.example 300 MX 20 mx.example.org
 `
 	for key, expected := range map[string]string{
 		"smtp:example.org":              "mx.example.org[192.0.2.1]:25 backup.example.org[192.0.2.2]:25",
@@ -94,12 +96,15 @@ selfbare.example 300 A 192.0.2.99
 		"smtp:self.example":             "better.example.org[192.0.2.4]:25",
 		"smtp:best.example":             "failed 5.4.6: mail for best.example loops back to myself",
 		"smtp:selfbare.example":         "failed 5.4.6: mail for selfbare.example loops back to myself",
+		"smtp:unlisted.example":         "failed 5.4.6: mail for unlisted.example loops back to myself",
 		"smtp:[us.example.org]":         "failed 5.4.6: mail for [us.example.org] loops back to myself",
 		"smtp:[us.example.org]:10025":   "us.example.org[192.0.2.99]:10025",
 		"smtp:[nowhere.example.org]:25": "deferred 4.3.5: there is no host or domain nowhere.example.org *",
 	} {
 		w := newWay(t, zone, key, func(o *Options) {
-			o.Self = func(_ string, at netip.AddrPort) bool { return at == netip.MustParseAddrPort("192.0.2.99:25") }
+			o.Self = func(host string, at netip.AddrPort) bool {
+				return host == "unlisted-us.example.org" || at == netip.MustParseAddrPort("192.0.2.99:25")
+			}
 		})
 		t.Run(key, func(t *testing.T) {
 			want(t, []string{strings.Join(w.targets(), " ")}, expected)
