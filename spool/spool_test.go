@@ -166,8 +166,11 @@ func text(n, seed int) []byte {
 	return bytes.Repeat(line, n/len(line)+1)[:n]
 }
 
-// settleDown returns when nothing runs and nothing may run now.
+// settleDown returns when nothing runs and nothing may run now. Whoever moved
+// the clock has only woken the spool; without looking at it here, what has
+// become due could begin to run at any time after.
 func settleDown(s *Spool) {
+	s.releaseDue()
 	for !s.settled() {
 		runtime.Gosched()
 	}
