@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,7 +86,12 @@ func TestDamagedBodyFailsItsMessageAndIsReported(t *testing.T) {
 		flip(t, fsys, name, offset)
 		a := newAgent()
 		a.deliver = func(job *Job, _ *JobRecipient) Outcome {
-			if _, err := job.ReadAll(nil); err != nil {
+			body, err := job.ReadAll(nil)
+			lines, verifyErr := job.Verify(make([]byte, 1000))
+			if (err == nil) != (verifyErr == nil) || err == nil && lines != int64(bytes.Count(body, []byte{'\n'})) {
+				t.Errorf("size %d: read: %v, verified: %v, %d lines", size, err, verifyErr, lines)
+			}
+			if err != nil {
 				return Outcome{Kind: Failed, Text: err.Error()}
 			}
 			return Outcome{Kind: Delivered}

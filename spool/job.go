@@ -1,6 +1,8 @@
 package spool
 
 import (
+	"bytes"
+	"hash/crc32"
 	"io"
 	"time"
 
@@ -79,6 +81,30 @@ func (j *Job) ReadAll(dst []byte) ([]byte, error) {
 		return dst[:start], ErrDamaged
 	}
 	return dst, nil
+}
+
+// Verify reads the body once, by way of buf, for who does not want all of it in
+// memory: ErrDamaged if it is not what was received, else how many line ends it
+// has. buf is at least one byte.
+func (j *Job) Verify(buf []byte) (lines int64, err error) {
+	sum, want := uint32(0), j.bodyCRC
+	if j.spilled {
+		want = j.head.spillCRC
+	}
+	for at := int64(0); at < j.Size; {
+		n, err := j.ReadAt(buf[:min(int64(len(buf)), j.Size-at)], at)
+		if n == 0 && err != nil {
+			return 0, err
+		}
+		sum = crc32.Update(sum, castagnoli, buf[:n])
+		lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
+		at += int64(n)
+	}
+	if sum != want {
+		j.spool.reportBody(j)
+		return 0, ErrDamaged
+	}
+	return lines, nil
 }
 
 // ReadAt implements io.ReaderAt on the body. It checks nothing.

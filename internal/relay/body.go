@@ -13,7 +13,7 @@ const (
 	// pieceMax is how much of a message is read and written at once, in bytes.
 	pieceMax = 64 << 10
 	// wholeMax is how large a message may be to be held in memory, in bytes.
-	wholeMax = 1 << 20
+	wholeMax = 64 << 10
 )
 
 // A content is the message as it goes to one server: in memory, or, when it
@@ -25,13 +25,16 @@ type content struct {
 	kind  proto.Body
 }
 
-// load reads the message, or makes sure that it can be read.
+// load reads the message, or makes sure that it can be read and is what was
+// received: what is sent can only be taken back by closing the connection.
 func (w *work) load() error {
 	w.content = content{size: w.job.Size, kind: proto.Body(w.job.Envelope.Body)}
-	if w.job.Size > wholeMax {
-		return nil
-	}
 	var err error
+	if w.job.Size > wholeMax {
+		w.grow()
+		w.content.lines, err = w.job.Verify(w.body[:pieceMax])
+		return err
+	}
 	if w.body, err = w.job.ReadAll(w.body[:0]); err != nil {
 		return err
 	}
@@ -45,14 +48,19 @@ func (w *work) piece(c *content, at int64) ([]byte, error) {
 	if c.whole != nil || c.size == 0 {
 		return c.whole[at : at+n], nil
 	}
-	if cap(w.body) < pieceMax {
-		w.body = make([]byte, pieceMax)
-	}
+	w.grow()
 	p := w.body[:n]
 	if read, err := w.job.ReadAt(p, at); int64(read) < n {
 		return nil, errors.Join(err, io.ErrUnexpectedEOF)
 	}
 	return p, nil
+}
+
+// grow makes room for a piece.
+func (w *work) grow() {
+	if cap(w.body) < pieceMax {
+		w.body = make([]byte, pieceMax)
+	}
 }
 
 // sendBody sends the message, after the engine has asked for it, until all is

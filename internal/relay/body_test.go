@@ -156,16 +156,22 @@ func TestBinaryGoesInChunksWhereItMay(t *testing.T) {
 }
 
 func TestADamagedMessageIsNeverSent(t *testing.T) {
+	for _, size := range []int{50_000, 100_000} { // held in memory, and not
+		aDamagedMessageIsNeverSent(t, size)
+	}
+}
+
+func aDamagedMessageIsNeverSent(t *testing.T, size int) {
 	s := newScene(t, "")
 	b := &borrower{make(chan *spool.Job, 1), make(chan struct{})}
 	s.openSpool(b, 1)
 	s.relay = New(s.o)
 	l := s.listen("127.0.0.1")
-	s.commit(large(100_000), toA)
+	s.commit(large(size), toA)
 	job := <-b.jobs
 	f, err := s.fs.OpenWrite(job.SpillPath())
 	if err == nil {
-		_, err = f.WriteAt([]byte{0}, 50_000)
+		_, err = f.WriteAt([]byte{0}, int64(size/2))
 		f.Close()
 	}
 	if err != nil {

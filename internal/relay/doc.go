@@ -24,8 +24,8 @@
 //
 // A recipient is Delivered only when a server has said so. Whatever goes wrong
 // with the network, the DNS, TLS or a login is Deferred. A message that is not
-// what was received is never finished: the connection is closed before its
-// last dot. A password goes only to a server for which it was written down,
+// what was received is never sent: its checksum is verified before the first
+// command. A password goes only to a server for which it was written down,
 // and not without TLS. An idle connection holds no buffers, and counts against
 // ConnectionsMax like any other.
 //
