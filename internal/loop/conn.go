@@ -40,6 +40,7 @@ type Conn struct {
 	watchedOut bool // with EPOLLOUT
 	busy       bool // SetBusy
 	counted    bool // among the open connections of its listener
+	woken      bool // Waker.Wake was called since the last Step
 
 	// Guarded by Loop.mu.
 	state   state

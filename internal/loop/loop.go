@@ -46,8 +46,9 @@ type Session interface {
 	// all input that was not consumed yet, possibly none; it is valid until
 	// Step returns. Step consumes in[:n] and says what it waits for next.
 	//
-	// After WaitInput, Step is called only when in has grown. At most 64 KiB
-	// are gathered: a Session that needs more consumes as it goes.
+	// After WaitInput, Step is called only when in has grown or somebody has
+	// called Waker.Wake. At most 64 KiB are gathered: a Session that needs more
+	// consumes as it goes.
 	Step(c *Conn, in []byte) (n int, w Wait)
 	// Expire queues last words (such as 421). The loop sends them and closes
 	// the connection.

@@ -26,6 +26,7 @@ const (
 	evHangup                    // the peer shut down its side, or an error
 	evTimer                     // the time in Conn.timer has come
 	evStop                      // the loop shuts down
+	evWake                      // see Waker
 )
 
 // verdict is what a run of a connection ended with.

@@ -71,6 +71,9 @@ func (c *Conn) note(ev events) {
 	if ev&evHangup != 0 {
 		c.hungUp = true
 	}
+	if ev&evWake != 0 {
+		c.woken = true
+	}
 }
 
 // proceed does what the phase asks for.
@@ -136,6 +139,7 @@ func (c *Conn) serve() verdict {
 
 // step calls the Session.
 func (c *Conn) step() {
+	c.woken = false
 	n, w := c.session.Step(c, c.in.bytes())
 	c.in.consume(n)
 	c.seen = int32(c.in.unread())
@@ -152,7 +156,8 @@ func (c *Conn) ready() (bool, error) {
 		if c.in.unread() > int(c.seen) {
 			return true, nil
 		}
-		return c.fill()
+		more, err := c.fill()
+		return more || err == nil && c.woken, err
 	case WaitDrain, WaitTLS:
 		return c.Queued() == 0, nil
 	case WaitPause:
