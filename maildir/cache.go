@@ -18,9 +18,9 @@ import (
 //	file = magic(16) *( entry padding )
 //	entry = uid(4) length(4) crc(4) zeros(4) blob
 //
-// Entries begin at multiples of cacheUnit. The crc (CRC-32C) covers UIDVALIDITY,
-// UID and blob, so an offset that leads to anything else finds nothing. Where the
-// entries are stands in the index.
+// Entries begin at multiples of cacheUnit. The crc (CRC-32C) begins with
+// UIDVALIDITY and covers uid, length and blob, so an offset that leads to anything
+// else finds nothing. Where the entries are stands in the index.
 const (
 	cacheUnit  = 16
 	cacheHead  = 16
@@ -111,19 +111,16 @@ func (f *Folder) openCache() (vfs.File, int64, error) {
 }
 
 func (f *Folder) appendEntry(dst []byte, item CacheItem) []byte {
+	at := len(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, item.UID)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(item.Blob)))
-	dst = binary.LittleEndian.AppendUint32(dst, blobSum(f.uids.validity, item.UID, item.Blob))
-	dst = append(dst, 0, 0, 0, 0)
-	dst = append(dst, item.Blob...)
+	dst = append(append(dst, make([]byte, 8)...), item.Blob...)
+	binary.LittleEndian.PutUint32(dst[at+8:], entrySum(f.uids.validity, dst[at:]))
 	return append(dst, make([]byte, padded(int64(len(item.Blob)))-int64(len(item.Blob)))...)
 }
 
-func blobSum(validity, uid uint32, blob []byte) uint32 {
-	var head [8]byte
-	binary.LittleEndian.PutUint32(head[:], validity)
-	binary.LittleEndian.PutUint32(head[4:], uid)
-	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, blob)
+func entrySum(validity uint32, entry []byte) uint32 {
+	return crc32.Update(crc32.Update(validity, castagnoli, entry[:8]), castagnoli, entry[cacheHead:])
 }
 
 // noteCached takes the offsets into the roster and the index. mu is held.
@@ -174,11 +171,10 @@ func (r *CacheReader) Get(m *StoredMessage) []byte {
 	if entry == nil || binary.LittleEndian.Uint32(entry) != m.UID || binary.LittleEndian.Uint32(entry[4:]) != m.cacheLen {
 		return nil
 	}
-	blob := entry[cacheHead:]
-	if binary.LittleEndian.Uint32(entry[8:]) != blobSum(r.folder.uids.validity, m.UID, blob) {
+	if binary.LittleEndian.Uint32(entry[8:]) != entrySum(r.folder.uids.validity, entry) {
 		return nil
 	}
-	return blob
+	return entry[cacheHead:]
 }
 
 // read returns a piece of the file, from the window if that has it.

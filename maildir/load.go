@@ -106,7 +106,12 @@ func (f *Folder) loadUIDs(h *indexHeader, indexed bool) error {
 	case !ok && indexed:
 		return nil // mend is set: it will be written from the index
 	case !ok:
-		return f.number()
+		return f.number(0)
+	case max(next, file.next) > uidEnough:
+		f.logger().Warn("dovecot-uidlist leaves no UIDs: the folder is numbered anew", "folder", f.path)
+		f.forgetIndex()
+		f.setNext(1)
+		return f.number(file.validity)
 	case indexed && file.validity != h.validity:
 		f.forgetIndex()
 		known, next = 1, 1 // UIDs of another life count no more
@@ -159,14 +164,17 @@ func (f *Folder) forgetIndex() {
 	defer f.mu.Unlock()
 	modseq := f.history.modseq
 	f.roster, f.history, f.counts, f.log = roster{}, history{modseq: modseq}, counts{}, indexLog{}
-	f.cache.end, f.cache.dead = 0, 0
+	f.cache.end, f.cache.dead, f.index.next = 0, 0, 0
 	f.history.floor = f.tick(f.store().now())
 	f.recentFrom, f.told = 1, 0
 }
 
-// number begins the folder's UIDs anew.
-func (f *Folder) number() error {
-	validity, err := f.mailbox.nextValidity()
+// uidEnough is the highest next UID with which a folder is opened.
+const uidEnough = uidMax - 1<<24
+
+// number begins the folder's UIDs anew, with a UIDVALIDITY above the last one.
+func (f *Folder) number(last uint32) error {
+	validity, err := f.mailbox.nextValidity(last)
 	if err != nil {
 		return err
 	}

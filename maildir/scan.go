@@ -363,7 +363,10 @@ func (f *Folder) adopt(fresh []describedFile, came *change) (lines []byte, count
 		base := name[:baseLen(name)]
 		key := string(base[:keyLen(base)])
 		if m := f.byKey([]byte(key)); m != nil || f.next > uidMax {
-			continue // met twice while it moved
+			if m != nil && f.pathOf(m) != f.dirPath(file.cur)+"/"+file.name {
+				f.news.curDirty.Store(true) // two files of one name: the next look separates them
+			}
+			continue
 		}
 		claimed, isClaimed := f.uids.claims[key]
 		delete(f.uids.claims, key)

@@ -10,11 +10,11 @@ import (
 	"barid/internal/vfs"
 )
 
-// nextValidity returns a UIDVALIDITY that no folder of the mailbox has had: the
-// time in seconds, or one more than the last. The last is what
+// nextValidity returns a UIDVALIDITY above beyond that no folder of the mailbox
+// has had: the time in seconds, or one more than the last. The last is what
 // dovecot-uidvalidity holds, in 8 hexadecimal digits; Dovecot also wants it in
 // the name of an empty file.
-func (m Mailbox) nextValidity() (uint32, error) {
+func (m Mailbox) nextValidity(beyond uint32) (uint32, error) {
 	s := m.store
 	m.box.mu.Lock()
 	defer m.box.mu.Unlock()
@@ -27,7 +27,7 @@ func (m Mailbox) nextValidity() (uint32, error) {
 	if err != nil {
 		last = m.namedValidity()
 	}
-	next := max(uint32(min(max(s.now().Unix(), 1), math.MaxUint32)), uint32(last)+1)
+	next := uint32(min(max(s.now().Unix(), int64(last)+1, int64(beyond)+1), math.MaxUint32))
 	if err := vfs.WriteAtomic(s.fs, name, fmt.Appendf(nil, "%08x", next), 0o600); err != nil {
 		return 0, err
 	}
