@@ -58,14 +58,19 @@ type plan struct {
 // runServer runs a server until a signal ends it. Signals that come before it
 // is ready are heard when it is.
 func runServer(t terminal, p plan) error {
-	signals := t.signals
+	signals, reloads := t.signals, (<-chan os.Signal)(nil)
 	if signals == nil {
-		own := make(chan os.Signal, 4)
-		signal.Notify(own, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-		defer signal.Stop(own)
+		// A signal for which a channel has no room is lost. That must not
+		// happen to one that ends the server, however many say reload; of
+		// those, one that waits is as good as many.
+		ends, hangups := make(chan os.Signal, 4), make(chan os.Signal, 1)
+		signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(ends)
+		defer signal.Stop(hangups)
 		// A reader of our output that is gone is no reason to stop mail.
 		signal.Ignore(syscall.SIGPIPE)
-		signals = own
+		signals, reloads = ends, hangups
 	}
 	cfg, err := p.first()
 	if err != nil {
@@ -77,7 +82,7 @@ func runServer(t terminal, p plan) error {
 	}
 	p.ready(s)
 	s.notify("READY=1")
-	s.untilStopped(signals, p.again)
+	s.untilStopped(signals, reloads, p.again)
 	s.notify("STOPPING=1")
 	return s.stop()
 }
@@ -88,24 +93,30 @@ const certificatesEvery = time.Minute
 
 // untilStopped serves signals until one says stop. From then on the next one
 // ends the process as it stands.
-func (s *server) untilStopped(signals <-chan os.Signal, read readConfig) {
+func (s *server) untilStopped(signals, reloads <-chan os.Signal, read readConfig) {
 	tick := time.NewTicker(certificatesEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			s.reloadCertificates()
+		case <-reloads:
+			s.reloadOnSignal(read)
 		case sig := <-signals:
 			if sig != syscall.SIGHUP {
 				s.logger.Info("stopping", "signal", sig.String())
 				signal.Reset(syscall.SIGTERM, syscall.SIGINT)
 				return
 			}
-			s.notify(reloading())
-			s.reload(read)
-			s.notify("READY=1")
+			s.reloadOnSignal(read)
 		}
 	}
+}
+
+func (s *server) reloadOnSignal(read readConfig) {
+	s.notify(reloading())
+	s.reload(read)
+	s.notify("READY=1")
 }
 
 // problems sorts what is wrong between keys into what a server cannot start

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestSIGHUPStormUnderLoad has the configuration reread all the time.
+// TestSIGHUPStormUnderLoad has the configuration reread all the time; and a
+// signal that ends the server is heard in the middle of it.
 func TestSIGHUPStormUnderLoad(t *testing.T) {
 	s := besiege(t)
 	held := s.attacker(t, "smtp")
@@ -22,6 +23,10 @@ func TestSIGHUPStormUnderLoad(t *testing.T) {
 	}
 	held.Close()
 	s.relieve(t, 64*mega)
+	for range 3000 {
+		s.signal(t, syscall.SIGHUP)
+	}
+	s.stop(t)
 }
 
 func (d *demo) signal(t *testing.T, sig os.Signal) {
