@@ -130,9 +130,6 @@ func (s *selection) matches(sum *spool.Summary) bool {
 // recipients are the indices of those chosen, of which there is at least one;
 // nil when these are all.
 func (s *selection) recipients(sum *spool.Summary) (indices []int) {
-	if s.state == 0 && !s.reads() {
-		return nil
-	}
 	for i := range sum.Recipients {
 		if s.chooses(sum, i) {
 			indices = append(indices, i)
@@ -148,8 +145,8 @@ func (s *selection) recipients(sum *spool.Summary) (indices []int) {
 // it and to its message.
 func (s *selection) chooses(sum *spool.Summary, i int) bool {
 	status := &sum.Recipients[i]
-	if s.state != 0 && status.State != s.state {
-		return false
+	if s.state != status.State && (s.state != 0 || status.State == spool.StateDone || status.State == spool.StateDeleted) {
+		return false // those that are over are shown to who asks for them
 	}
 	if i >= len(sum.Envelope.Recipients) {
 		return !s.reads()

@@ -68,6 +68,22 @@ func TestFiltersChooseRecipients(t *testing.T) {
 	}
 }
 
+func TestRecipientsThatAreOverAreChosenOnRequestOnly(t *testing.T) {
+	sum := &spool.Summary{
+		Envelope:   spool.Envelope{Recipients: make([]spool.Recipient, 3)},
+		Recipients: []spool.RecipientStatus{{State: spool.StateDone}, {State: spool.StateDeferred}, {State: spool.StateDeleted}},
+	}
+	for state, want := range map[string][]int{"": {1}, "done": {0}, "deleted": {2}} {
+		s, err := (&request{State: state}).selection()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.recipients(sum); !reflect.DeepEqual(got, want) {
+			t.Errorf("state %q: %v instead of %v", state, got, want)
+		}
+	}
+}
+
 func TestDestinationsAreNamedWholeOnly(t *testing.T) {
 	for _, c := range []struct {
 		key, name string
