@@ -51,7 +51,7 @@ type message struct {
 	// reporting says that the Reporter is at work: the recipients that it
 	// reports on are not to be changed, and the message stays where it is.
 	reporting bool
-	inReports bool // in reports.queue
+	inReports bool // in reports.queue, or just taken from it
 	late      bool // its sender shall be warned
 	single    [1]recipientState
 	many      []recipientState // instead of single when there are more

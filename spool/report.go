@@ -94,22 +94,22 @@ func (s *Spool) reportNext(job *Job) bool {
 		return false
 	}
 	id := s.reports.queue.pop()
-	if m := s.messages[id]; m != nil {
-		m.inReports = false
-	}
 	s.mu.Unlock()
+	var err error
 	for _, late := range [...]bool{false, true} {
 		r := reportJob{Job: job, late: late}
-		if !s.beginReport(&r, id) {
-			continue
-		}
-		err := s.report(&r)
-		s.endReport(&r, err)
-		if errors.Is(err, ErrClosed) {
-			return false
+		if err == nil && s.beginReport(&r, id) {
+			err = s.report(&r)
+			s.endReport(&r, err)
 		}
 	}
-	return true
+	s.mu.Lock()
+	if m := s.messages[id]; m != nil {
+		m.inReports = false
+		s.schedule(m) // what has become to be reported meanwhile
+	}
+	s.mu.Unlock()
+	return !errors.Is(err, ErrClosed)
 }
 
 // reportJob is a job for the Reporter: of recipients that are over, or late.
