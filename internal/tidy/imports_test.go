@@ -62,6 +62,7 @@ var house = map[string]place{
 
 	"smtpd":            {level: agent},
 	"pop3d":            {level: agent},
+	"imapd":            {level: agent},
 	"internal/deliver": {level: agent},
 	"internal/bounce":  {level: agent},
 	"internal/relay":   {level: agent},
@@ -79,6 +80,7 @@ var house = map[string]place{
 var forbidden = []struct{ from, to, reason string }{
 	{"smtpd", "maildir", "the SMTP door hands messages to the spool; the two meet only in deliver"},
 	{"pop3d", "spool", "reading mail has nothing to do with the queue; the two meet only in deliver"},
+	{"imapd", "spool", "reading mail has nothing to do with the queue; the two meet only in deliver"},
 	{"spool", "maildir", "the spool decides when and what, an agent decides how"},
 	{"internal/dialog", "", "the dialogue runner must not know any protocol"},
 }

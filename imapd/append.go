@@ -1,0 +1,137 @@
+package imapd
+
+import (
+	"errors"
+	"time"
+
+	"barid/imapd/proto"
+	"barid/internal/imap"
+	"barid/internal/loop"
+	"barid/maildir"
+)
+
+// appending is an APPEND under way, from the announcement of its first message
+// to its end. The messages are in no folder until then.
+type appending struct {
+	folder   *maildir.Folder
+	messages []maildir.NewMessage
+	octets   int64 // announced so far, of all messages
+	failed   error // of a writer
+	recent   int   // octets taken since the client's patience began
+}
+
+// askAppend answers AskAppend: may this text come?
+func (s *session) askAppend(c *loop.Conn) {
+	c.Blocking()
+	cmd := s.engine.Command()
+	if s.appending == nil {
+		folder, refusal := s.open(c, cmd.Mailbox)
+		if folder == nil {
+			if refusal.Code == imap.CodeNonExistent { // RFC 9051 6.3.12
+				refusal.Code = imap.CodeTryCreate
+			}
+			s.done(c, refusal)
+			return
+		}
+		s.appending = &appending{folder: folder}
+	}
+	if refusal, ok := s.addMessage(c, cmd); !ok {
+		s.dropAppending()
+		s.done(c, refusal)
+		return
+	}
+	c.SetOut(s.engine.Accept(c.Out()))
+}
+
+// addMessage begins the message of a piece.
+func (s *session) addMessage(c *loop.Conn, cmd *proto.Command) (refusal imap.Reply, ok bool) {
+	a := s.appending
+	a.octets += cmd.Piece.Size
+	if err := s.visitor.mailbox.Fits(a.octets); err != nil {
+		return s.refuseStoring(c, err), false
+	}
+	if !cmd.Piece.First {
+		return imap.Reply{}, true
+	}
+	writer, err := a.folder.NewWriter()
+	if err != nil {
+		return s.refuseStoring(c, err), false
+	}
+	m := maildir.NewMessage{Writer: writer, Flags: storedFlags(cmd.Message.Flags.System), Date: s.server.Now()}
+	if cmd.Message.Date.Given {
+		m.Date = time.Unix(cmd.Message.Date.Unix, 0)
+	}
+	for _, k := range cmd.Message.Flags.Keywords {
+		m.Keywords = append(m.Keywords, string(k))
+	}
+	a.messages = append(a.messages, m)
+	return imap.Reply{}, true
+}
+
+// refuseStoring is the reply when a message cannot be stored.
+func (s *session) refuseStoring(c *loop.Conn, err error) imap.Reply {
+	switch {
+	case errors.Is(err, maildir.ErrOverQuota):
+		return refuse(imap.CodeOverQuota, "the mailbox is full")
+	case errors.Is(err, maildir.ErrFolderGone), errors.Is(err, maildir.ErrNoFolder):
+		return refuse(imap.CodeTryCreate, "there is no such mailbox any more")
+	}
+	return s.trouble(c, "store a message", err)
+}
+
+// patienceOctets is how much of a message has to come for a client to be
+// given its time anew.
+const patienceOctets = 64 << 10
+
+// takeBody takes what has come of the text of a message.
+func (s *session) takeBody(c *loop.Conn, in []byte) (n int, wait loop.Wait, waits bool) {
+	if len(in) == 0 {
+		return 0, loop.WaitInput, true
+	}
+	c.Blocking()
+	a := s.appending
+	buf := s.server.buffers.Get().(*[readSize]byte)
+	defer s.server.buffers.Put(buf)
+	n, text := s.engine.TakeBody(in[:min(len(in), readSize)], buf[:0])
+	if a.recent += n; a.recent >= patienceOctets {
+		a.recent = 0
+		c.SetPatience(patienceCommand)
+	}
+	if _, err := a.messages[len(a.messages)-1].Writer.Write(text); err != nil && a.failed == nil {
+		a.failed = err // it is told when the command is over
+	}
+	return n, 0, false
+}
+
+// append is the end of APPEND: all messages get into the folder, or none (RFC
+// 9051 6.3.12, RFC 3502).
+func (s *session) append(c *loop.Conn) (imap.Reply, job) {
+	a := s.appending
+	defer s.dropAppending()
+	if a.failed != nil {
+		return s.refuseStoring(c, a.failed), nil
+	}
+	uids, err := a.folder.Append(a.messages)
+	if err != nil {
+		return s.refuseStoring(c, err), nil
+	}
+	w := s.work
+	var set imap.SeqSet
+	for _, uid := range uids {
+		set.Add(uid)
+	}
+	w.args = imap.AppendAppendUID(w.args[:0], a.folder.UIDValidity(), set)
+	return imap.Reply{Code: imap.CodeAppendUID, Args: w.args, Text: "stored"}, nil
+}
+
+// dropAppending gives up what was not stored.
+func (s *session) dropAppending() {
+	if s.appending == nil {
+		return
+	}
+	for _, m := range s.appending.messages {
+		m.Writer.Discard()
+	}
+	s.appending.folder.Close()
+	s.appending = nil
+}

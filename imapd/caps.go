@@ -1,0 +1,11 @@
+package imapd
+
+import "barid/internal/imap"
+
+// offered are the capabilities that are whole. STARTTLS, AUTH=, LOGINDISABLED
+// and APPENDLIMIT are the engine's.
+const offered = imap.CapRev1 | imap.CapSASLIR | imap.CapLiteralPlus | imap.CapID | imap.CapEnable | imap.CapIdle |
+	imap.CapNamespace | imap.CapUnselect | imap.CapUIDPlus | imap.CapMove | imap.CapCondStore | imap.CapQResync |
+	imap.CapListExtended | imap.CapListStatus | imap.CapStatusSize | imap.CapSpecialUse | imap.CapCreateSpecialUse |
+	imap.CapChildren | imap.CapMultiAppend | imap.CapQuota | imap.CapQuotaStorage | imap.CapQuotaMessage |
+	imap.CapObjectID | imap.CapUnauthenticate
