@@ -26,10 +26,13 @@ func (e encoding) encoded() bool { return e > binaryEncoding }
 //	mechanism := "7bit" / "8bit" / "binary" / "quoted-printable" / "base64" /
 //	             ietf-token / x-token
 func transferEncoding(header []byte) encoding {
-	value, found := Lookup(header, encodingField)
-	if !found {
-		return plainEncoding
-	}
+	value, _ := Lookup(header, encodingField)
+	return transferEncodingOf(value)
+}
+
+// transferEncodingOf reads the value of the field; without one the body is
+// plain.
+func transferEncodingOf(value []byte) encoding {
 	t := text(value)
 	t.white()
 	token := t.token()

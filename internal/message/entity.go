@@ -121,19 +121,26 @@ func (w *rewriter) multipart(e *entity, boundary []byte, ignored func(src []byte
 
 // delimiter finds the next delimiter line; start is -1 when there is none.
 func delimiter(body, boundary []byte) (start, end int, last bool) {
-	for at := 0; ; {
-		if bytes.HasPrefix(body[at:], dashes) {
-			line := body[at : at+lineLen(body[at:])]
-			if matches, last := isDelimiter(line, boundary); matches {
-				return at, at + len(line), last
-			}
+	for at := dashLine(body, 0); at >= 0; {
+		line := body[at : at+lineLen(body[at:])]
+		if matches, last := isDelimiter(line, boundary); matches {
+			return at, at + len(line), last
 		}
-		next := bytes.Index(body[at:], newlineDashes)
-		if next < 0 {
-			return -1, -1, false
-		}
-		at += next + 1
+		at = dashLine(body, at+len(line))
 	}
+	return -1, -1, false
+}
+
+// dashLine finds the first line at or behind an offset, which is the beginning
+// of a line, that begins with "--"; -1 when there is none.
+func dashLine(text []byte, at int) int {
+	if bytes.HasPrefix(text[at:], dashes) {
+		return at
+	}
+	if next := bytes.Index(text[at:], newlineDashes); next >= 0 {
+		return at + next + 1
+	}
+	return -1
 }
 
 var (

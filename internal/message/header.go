@@ -60,12 +60,27 @@ func (f Field) Is(name string) bool {
 // Value is what follows the colon, without white space at either end. A
 // folded value keeps its line ends; see AppendUnfolded.
 func (f Field) Value() []byte {
-	if f.nameLen == 0 {
-		return nil
-	}
-	_, value, _ := bytes.Cut(f.Raw[f.nameLen:], []byte{':'})
-	return bytes.Trim(value, " \t\r\n")
+	start, end := f.valueRange()
+	return f.Raw[start:end]
 }
+
+// valueRange is where Value lies in Raw.
+func (f Field) valueRange() (start, end int) {
+	if f.nameLen == 0 {
+		return 0, 0
+	}
+	start, end = f.nameLen, len(f.Raw)
+	start += bytes.IndexByte(f.Raw[start:], ':') + 1
+	for start < end && isWhite(f.Raw[start]) {
+		start++
+	}
+	for end > start && isWhite(f.Raw[end-1]) {
+		end--
+	}
+	return start, end
+}
+
+func isWhite(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // Fields iterates over the fields of a header section; an empty line ends it.
 //
