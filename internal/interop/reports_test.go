@@ -281,15 +281,17 @@ func (d *demo) empty(t *testing.T) {
 // TestWishesOfTheSenderAreKept has each kind of NOTIFY, and next hops with and
 // without DSN.
 func TestWishesOfTheSenderAreKept(t *testing.T) {
-	t.Parallel()
 	knows, knowsNot := startStation(t, &station{}), startStation(t, &station{reply: saying("offer", "no DSN")})
 	refuses := startStation(t, &station{reply: saying("RCPT", "550 5.1.1 no such user")})
 	d := relaying(t, ways{"knows.test": "smtp:" + knows.nextHop(), "knows-not.test": "smtp:" + knowsNot.nextHop(), "refuses.test": "smtp:" + refuses.nextHop()})
-	d.send(t, "<"+alice+"> RET=FULL ENVID=QQ314159", note("one"),
+	for _, to := range []string{
 		"<carol@knows.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Carol@knows.test",
 		"<dave@knows-not.test> NOTIFY=SUCCESS ORCPT=rfc822;Dave@first.test",
 		"<erin@refuses.test> NOTIFY=NEVER", "<frank@refuses.test> NOTIFY=SUCCESS,DELAY", "<grace@refuses.test> NOTIFY=FAILURE",
-		"<"+bob+"> NOTIFY=SUCCESS")
+		"<" + bob + "> NOTIFY=SUCCESS",
+	} {
+		d.send(t, "<"+alice+"> RET=FULL ENVID=QQ314159", note("one"), to)
+	}
 	told := map[string]*report{}
 	fields := map[string]textproto.MIMEHeader{}
 	if err := d.await(func() error {
