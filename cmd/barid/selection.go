@@ -146,7 +146,7 @@ func (s *selection) recipients(sum *spool.Summary) (indices []int) {
 func (s *selection) chooses(sum *spool.Summary, i int) bool {
 	status := &sum.Recipients[i]
 	if s.state != status.State && (s.state != 0 || status.State == spool.StateDone || status.State == spool.StateDeleted) {
-		return false // those that are over are shown to who asks for them
+		return false // with those that are over nothing can be done
 	}
 	if i >= len(sum.Envelope.Recipients) {
 		return !s.reads()
