@@ -24,6 +24,9 @@ func (s *session) collect(c *loop.Conn, keepExpunged bool) {
 	}
 }
 
+// forgetChanges: nobody is left to be told of them.
+func (w *work) forgetChanges() { w.changes, w.told = w.changes[:0], 0 }
+
 // owes reports whether there are changes that were collected and not told.
 func (w *work) owes() bool { return w.told < len(w.changes) }
 
@@ -37,7 +40,7 @@ func (s *session) tell(c *loop.Conn) (all bool) {
 		}
 		c.SetOut(s.tellSome(c.Out()))
 	}
-	w.changes, w.told = w.changes[:0], 0
+	w.forgetChanges()
 	return true
 }
 

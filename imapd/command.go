@@ -1,6 +1,8 @@
 package imapd
 
 import (
+	"strconv"
+
 	"barid/imapd/proto"
 	"barid/internal/imap"
 	"barid/internal/loop"
@@ -119,8 +121,7 @@ func (s *session) run(c *loop.Conn) {
 		}
 	}
 	if w.stage == stageTell && s.tell(c) {
-		r := w.reply
-		s.done(c, r)
+		s.done(c, s.stamped(w.reply))
 		w.forget()
 		s.leaveIfGone(c)
 	}
@@ -148,6 +149,16 @@ func (s *session) finish(c *loop.Conn, r imap.Reply) {
 	w := s.work
 	w.stage, w.reply = stageTell, r
 	s.collect(c, w.row.numbers && !w.command.UID)
+}
+
+// stamped is a reply with the highest mod-sequence, where that belongs into it.
+func (s *session) stamped(r imap.Reply) imap.Reply {
+	w := s.work
+	if w.row.stamps && r.Status == imap.OK && r.Code == "" && s.box != nil && s.engine.Enabled().Has(imap.EnabledCondStore) {
+		w.args = strconv.AppendInt(w.args[:0], s.box.view.HighestModSeq(), 10)
+		r.Code, r.Args = imap.CodeHighestModSeq, w.args
+	}
+	return r
 }
 
 // announce tells what a command has switched on (RFC 7162 3.1.2).

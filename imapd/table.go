@@ -14,6 +14,9 @@ type row struct {
 	// numbers: messages are named by their numbers, so nobody may tell that some
 	// are gone until it is over, unless it came as UID (RFC 9051 7.5.1).
 	numbers bool
+	// stamps: the reply of a client that keeps mod-sequences tells the highest
+	// (RFC 7162 3.2.7).
+	stamps bool
 }
 
 // rows are the commands that are there, by their verbs.
@@ -29,4 +32,15 @@ var rows = [...]row{
 	proto.CloseMailbox:   {run: (*session).closeMailbox},
 	proto.Unselect:       {run: (*session).unselect},
 	proto.Append:         {run: (*session).append},
+	proto.Store:          {run: (*session).store, numbers: true},
+	proto.Copy:           {run: (*session).copy},
+	proto.Move:           {run: (*session).copy, stamps: true},
+	proto.Expunge:        {run: (*session).expunge, stamps: true},
+	proto.Create:         {run: (*session).create},
+	proto.Delete:         {run: (*session).delete},
+	proto.Rename:         {run: (*session).rename},
+	proto.Subscribe:      {run: (*session).subscribe},
+	proto.Unsubscribe:    {run: (*session).unsubscribe},
+	proto.GetQuota:       {run: (*session).getQuota},
+	proto.GetQuotaRoot:   {run: (*session).getQuotaRoot},
 }
