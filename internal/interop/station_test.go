@@ -28,7 +28,7 @@ type station struct {
 	sessions sync.WaitGroup
 	lines    []string // that it got; under sink.lock
 	logins   []string // of AUTH PLAIN, user:password; under sink.lock
-	seen     int      // connections; under sink.lock
+	clients  []string // the addresses that connections came from; under sink.lock
 }
 
 // What a station can do in place of a reply.
@@ -101,7 +101,8 @@ func (s *station) session(conn net.Conn) {
 		conn.Close()
 	})
 	s.lock.Lock()
-	s.seen++
+	host, _, _ := net.SplitHostPort(conn.RemoteAddr().String()) // none for a unix socket
+	s.clients = append(s.clients, host)
 	s.lock.Unlock()
 	v := &visit{station: s, conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(conn)}
 	if !v.say(v.answer("greeting", "", "220 station.test ESMTP")) {
@@ -273,7 +274,7 @@ func (s *station) heard() []string {
 func (s *station) connections() int {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	return s.seen
+	return len(s.clients)
 }
 
 // certified makes a certificate for names, and returns the file with the
