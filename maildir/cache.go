@@ -63,6 +63,9 @@ type CacheItem struct {
 func (f *Folder) CachePut(items []CacheItem) error {
 	f.cache.put.Lock()
 	defer f.cache.put.Unlock()
+	if err := f.alive(); err != nil {
+		return err
+	}
 	file, end, err := f.openCache()
 	if err != nil {
 		return err

@@ -31,9 +31,18 @@
 // queue then delivers again with Message.Again set, which finds such a torn
 // file under its name and replaces it.
 //
+// # Reading
+//
+// There are two ways to read. A Maildrop is INBOX for one POP3 session: a
+// listing, made when it is opened. A Folder is a folder for any number of IMAP
+// sessions: messages with UIDs, flags and a history, in step with the files for
+// as long as somebody has it open. Folder's comment says where its parts are,
+// docs/maildir.md what it promises.
+//
 // # What is remembered
 //
-// Store keeps for each mailbox that its directories exist, nothing else: no
-// list of messages, no quota total. Other programs change a mailbox whenever
-// they like, and the file system is the only truth that all of them share.
+// Delivery and POP3 remember that a mailbox's directories exist, and nothing
+// else: no list of messages, no quota total. Other programs change a mailbox
+// whenever they like, and the file system is the only truth that all of them
+// share. A Folder remembers everything, and therefore watches.
 package maildir

@@ -131,6 +131,7 @@ func (s *Store) hear(dir int, kind watch.Event, name []byte) {
 	d, known := w.known[dir]
 	if known && kind == watch.Ended {
 		delete(w.known, dir)
+		d.folder.watching.on.Store(false)
 		close(d.ended)
 	}
 	w.mu.Unlock()

@@ -64,8 +64,8 @@ type Folder struct {
 var ErrNoFolder = errors.New("no such folder")
 
 // ErrFolderGone says that a folder is not any more what it was when it was
-// opened: deleted, renamed, or numbered anew by another program. Whoever has it
-// open has to close it.
+// opened: deleted, renamed, closed, or numbered anew by another program. Whoever
+// has it open has to close it.
 var ErrFolderGone = errors.New("the folder was deleted, renamed or renumbered")
 
 // openFolders are the folders that are open, by path.
@@ -143,11 +143,16 @@ func (f *Folder) Close() {
 	// Somebody may have come meanwhile: load watches the folder again for him.
 	open.mu.Lock()
 	defer open.mu.Unlock()
-	f.refs--
-	if f.refs == 0 && open.byDir[f.path] == f {
+	if f.refs--; f.refs > 0 {
+		return
+	}
+	if open.byDir[f.path] == f {
 		delete(open.byDir, f.path)
 		open.count.Add(-1)
 	}
+	f.mu.Lock()
+	f.ended = true // nobody may change files behind the back of the next Folder
+	f.mu.Unlock()
 }
 
 func (f *Folder) store() *Store        { return f.mailbox.store }
@@ -159,8 +164,8 @@ func (f *Folder) Name() string { return f.name }
 // UIDValidity (RFC 9051 section 2.3.1.1).
 func (f *Folder) UIDValidity() uint32 { return f.uids.validity }
 
-// ID is the folder's id, which it keeps when it is renamed: MAILBOXID (RFC
-// 8474 section 4).
+// ID is the folder's id, which it keeps when it is renamed: MAILBOXID
+// (RFC 8474 section 4).
 func (f *Folder) ID() [16]byte { return f.uids.id }
 
 // alive returns ErrFolderGone once the folder has ended.
@@ -173,8 +178,9 @@ func (f *Folder) alive() error {
 	return nil
 }
 
-// end makes all sessions of the folder close it.
+// end makes all sessions of the folder close it. work is held.
 func (f *Folder) end() {
+	f.unwatch()
 	open := &f.store().open
 	open.mu.Lock()
 	if open.byDir[f.path] == f {

@@ -3,6 +3,8 @@ package maildir
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
+	"strings"
 
 	"barid/internal/watch"
 )
@@ -41,7 +43,7 @@ func (f *Folder) load() error {
 // watchAgain is for a folder that its last user was about to close when the
 // caller came.
 func (f *Folder) watchAgain() {
-	if f.store().watcher.dirs == nil || f.watching.on.Load() {
+	if f.watching.on.Load() || !f.store().watchable {
 		return
 	}
 	f.watch()
@@ -199,6 +201,7 @@ func (f *Folder) loadFiles(indexed bool) error {
 	f.told = max(f.told, f.next-1)
 	f.mu.Unlock()
 	f.loaded = true
+	f.sweepBeside()
 	if f.uids.mend {
 		err = f.mendUIDs()
 	}
@@ -207,6 +210,33 @@ func (f *Folder) loadFiles(indexed bool) error {
 	}
 	return err
 }
+
+// sweepBeside removes what crashes have left of files that were being replaced
+// (vfs.WriteAtomic).
+func (f *Folder) sweepBeside() {
+	s := f.store()
+	entries, err := s.fs.ReadDir(f.path)
+	if err != nil {
+		return
+	}
+	before := s.now().Add(-sweepAge)
+	for _, e := range entries {
+		name, _, temporary := strings.Cut(e.Name(), ".tmp")
+		if !temporary || !slices.Contains(replaced, name) {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && info.ModTime().Before(before) {
+			err = s.fs.Remove(f.path + "/" + e.Name())
+		}
+		if err != nil {
+			s.log.Warn("cannot remove a forgotten file", "file", f.path+"/"+e.Name(), "error", err)
+		}
+	}
+}
+
+// replaced are the files that are written beside themselves.
+var replaced = []string{"dovecot-uidlist", "dovecot-keywords", "dovecot-uidvalidity", "subscriptions", "barid-special-use"}
 
 // firstRecent is the UID of the first of the last messages that are all in
 // new/. mu is held.

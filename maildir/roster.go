@@ -352,8 +352,8 @@ func emailIDOf(guid []byte) uint64 {
 	return fnv1a(fnvStart, guid)
 }
 
-// AppendEmailID appends the form in which a Message's EmailID is told (RFC
-// 8474 section 4): "M" and 16 digits.
+// AppendEmailID appends the form in which a StoredMessage's EmailID is told
+// (RFC 8474 section 4): "M" and 16 digits.
 func AppendEmailID(dst []byte, id uint64) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, 'M')

@@ -94,7 +94,9 @@ func (m Mailbox) moveFolder(name, from, to string) error {
 	}
 	f.work.Lock()
 	defer f.unlockWork()
+	f.unwatch() // before somebody watches the same directory by its new name
 	if err := m.store.fs.Rename(from, to); err != nil {
+		f.watchAgain()
 		return err
 	}
 	f.end()

@@ -258,3 +258,21 @@ func TestSecondFileOfOneNameGetsItsOwn(t *testing.T) {
 	}
 	expect(t, "messages", texts, map[string]Flags{"one\n": Seen, "two\n": Flagged})
 }
+
+func TestForgottenTemporaryFilesAreRemoved(t *testing.T) {
+	_, m := disk(t)
+	put(t, m, "dovecot-uidlist.tmp1abc", "old")
+	put(t, m, "notes.tmp1", "not ours")
+	put(t, m, "subscriptions.tmp9", "new")
+	long := time.Now().Add(-48 * time.Hour)
+	for _, name := range []string{"dovecot-uidlist.tmp1abc", "notes.tmp1"} {
+		must(t, os.Chtimes(filepath.Join(m.Path(), name), long, long))
+	}
+	mustFolder(t, m, Inbox).Close()
+	left, err := filepath.Glob(filepath.Join(m.Path(), "*.tmp?*"))
+	must(t, err)
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	expect(t, "left", left, []string{"notes.tmp1", "subscriptions.tmp9"})
+}
