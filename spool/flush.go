@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,7 @@ func (s *Spool) Flush(f Filter) (messages int, err error) {
 	resting := map[*destination]bool{}
 	if !f.reads() {
 		for _, id := range s.ids(&f) {
-			if s.flushMessage(id, resting) {
+			if waited, _ := s.flushMessage(id, nil, resting); waited {
 				messages++
 			}
 		}
@@ -25,7 +26,7 @@ func (s *Spool) Flush(f Filter) (messages int, err error) {
 			err = errors.Join(err, listErr)
 			continue
 		}
-		if s.flushMessage(sum.ID, resting) {
+		if waited, _ := s.flushMessage(sum.ID, nil, resting); waited {
 			messages++
 		}
 	}
@@ -44,6 +45,17 @@ func (s *Spool) FlushDestination(dest []byte) (messages int) {
 	return messages
 }
 
+// FlushMessage has recipients of a message tried now, by their index, all of
+// them when none is given: those that wait for their time, or because their
+// destination rests, which ends thereby. Their attempts go on being counted. The
+// others stay as they are. ErrUnknown if there is no such message.
+func (s *Spool) FlushMessage(id ID, recipients ...int) error {
+	resting := map[*destination]bool{}
+	_, err := s.flushMessage(id, recipients, resting)
+	s.endRests(resting)
+	return err
+}
+
 // endRests ends the rests of destinations. One that rests is always known.
 func (s *Spool) endRests(resting map[*destination]bool) {
 	s.mu.Lock()
@@ -55,18 +67,24 @@ func (s *Spool) endRests(resting map[*destination]bool) {
 	}
 }
 
-// flushMessage says whether something of a message waited, and adds the
-// destinations that rest.
-func (s *Spool) flushMessage(id ID, resting map[*destination]bool) (waited bool) {
+// flushMessage says whether one of the recipients, or of all when there are
+// none, waited, and adds the destinations that rest.
+func (s *Spool) flushMessage(id ID, recipients []int, resting map[*destination]bool) (waited bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.messages[id]
-	if m == nil || s.idle {
-		return false
+	if m == nil {
+		return false, ErrUnknown
+	}
+	if s.idle {
+		return false, nil
 	}
 	now := s.seconds()
 	rs := m.recipients()
 	for i := range rs {
+		if len(recipients) > 0 && !slices.Contains(recipients, i) {
+			continue
+		}
 		r := &rs[i]
 		d := s.destinationOf(r)
 		if r.state == StateDeferred {
@@ -77,7 +95,7 @@ func (s *Spool) flushMessage(id ID, resting map[*destination]bool) (waited bool)
 		}
 	}
 	s.schedule(m)
-	return waited
+	return waited, nil
 }
 
 // DestinationStatus is how a destination is, and what waits for it.

@@ -184,6 +184,26 @@ func TestFlushTriesDeferredMessagesNow(t *testing.T) {
 	closeSpool(t, s)
 }
 
+func TestFlushOfOneRecipientTriesNobodyElseAndForgetsNoAttempt(t *testing.T) {
+	a := heldAgent()
+	s := open(t, options(crash.New(1), a))
+	id, err := submit(s, []byte("x"), envelope("a@x", "b@x"))
+	must(t, err)
+	settleDown(s)
+	must(t, s.FlushMessage(id, 1))
+	if got := a.waitFor(3); got[2].address != "b@x" || got[2].attempt != 2 {
+		t.Fatalf("tried %+v", got[2])
+	}
+	settleDown(s)
+	if err := s.FlushMessage(id + 1); !errors.Is(err, ErrUnknown) {
+		t.Errorf("a message that is not there: %v", err)
+	}
+	if states := states(t, s, id); states != "deferred deferred" {
+		t.Errorf("states: %s", states)
+	}
+	closeSpool(t, s)
+}
+
 func TestExpiredRecipientIsKeptWithItsLastReason(t *testing.T) {
 	c := newClock()
 	a := newAgent()

@@ -247,7 +247,8 @@ func (s *Spool) reportEntry(r *reportJob, to *JobRecipient) entry {
 	return e
 }
 
-// endUnreported ends the recipients of whom nobody is told anything.
+// endUnreported ends the recipients of whom nobody is told anything; the
+// Reporter's log has why.
 func (s *Spool) endUnreported(r *reportJob) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,10 +263,6 @@ func (s *Spool) endUnreported(r *reportJob) {
 			state.entryOffset = 0 // not over before the entry is durable
 		}
 		s.note(&e)
-		if to.Outcome.Kind == Failed {
-			s.log.Warn("spool: nobody to tell of a failure", "id", r.ID.String(),
-				"recipient", string(to.Address), "status", to.Outcome.Status, "reason", to.Outcome.Text)
-		}
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +41,7 @@ func verbs() []verb {
 		{name: "release", changes: true, one: change((*spool.Spool).Release)},
 		{name: "delete", changes: true, one: change((*spool.Spool).Delete)},
 		{name: "requeue", changes: true, one: requeueMessage},
-		{name: "flush", changes: true, one: flushMessage, all: flushQueue},
+		{name: "flush", changes: true, one: change((*spool.Spool).FlushMessage), all: flushQueue},
 	}
 }
 
@@ -223,24 +222,6 @@ func catMessage(o *operator, c chosen, put func(*answer) error) error {
 			return err
 		}
 	}
-}
-
-// flushMessage has the deferred ones of the chosen recipients tried now.
-func flushMessage(o *operator, c chosen, _ func(*answer) error) error {
-	sum, err := o.spool.Show(c.id)
-	if err != nil {
-		return err
-	}
-	var deferred []int
-	for i := range sum.Recipients {
-		if sum.Recipients[i].State == spool.StateDeferred && (c.recipients == nil || slices.Contains(c.recipients, i)) {
-			deferred = append(deferred, i)
-		}
-	}
-	if len(deferred) == 0 {
-		return nil
-	}
-	return o.spool.Release(c.id, deferred...)
 }
 
 // flushQueue has everything that is selected tried now, what waits for its
