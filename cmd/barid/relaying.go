@@ -124,7 +124,7 @@ func hostAddresses() (all []netip.Addr) {
 func (s *server) reporter() *bounce.Reporter {
 	b := s.cfg.Bounce
 	return bounce.New(bounce.Options{
-		Hostname: s.cfg.Hostname, ReturnFull: b.Return == "full", SizeMax: b.SizeMax, Log: s.logger,
+		Hostname: s.cfg.Hostname, ReturnFull: b.Return == "full", SizeMax: b.SizeMax, Postmaster: []byte(b.Postmaster), Log: s.logger,
 		Route: func(address []byte) ([]spool.Recipient, error) { return wayBack(s.doors.who.Load().router, address) },
 	})
 }

@@ -222,8 +222,9 @@ type Relay struct {
 
 // Bounce says how much of a message a report returns.
 type Bounce struct {
-	Return  string // "headers" or "full"
-	SizeMax int64  // bytes, 0 for no limit
+	Return     string // "headers" or "full"
+	SizeMax    int64  // bytes, 0 for no limit
+	Postmaster string // "" for nobody
 }
 
 // SRS says how the senders of forwarded mail are rewritten.

@@ -50,6 +50,7 @@ func (c *Config) reports() section {
 		{"queue.warn-after", duration(&c.Queue.WarnAfter, 0), "4h", "", "After how long the sender of a message that is still tried is told that it is late; 0 is never."},
 		{"bounce.return", choice(&b.Return, "headers", "full"), "headers", "", "How much of a message a report on its failure returns when the sender did not say (RFC 3461 4.3)."},
 		{"bounce.size-max", size(&b.SizeMax, 0), "50K", "", "A message that is larger is never returned in full; 0 is no limit."},
+		{"bounce.postmaster", name(&b.Postmaster, "address"), "", "", "Who gets reports on failures that no sender can be told of, such as those of reports themselves: `postmaster`, or any address. Empty is nobody: the log has them."},
 		{"srs.domain", domain(&s.Domain, "domain"), "", "the first of `domains`", "The domain of the senders of mail that is forwarded to other hosts, which would otherwise be refused there as forged (SRS). Set, and empty, it leaves senders as they are."},
 		{"srs.secret", needed{file{&s.SecretFile, inDataDir}}, "srs.secret", "", "The file with the secrets that senders of forwarded mail are signed with, one a line: the first one signs, all are believed. Relative to `data.dir`. The server makes it when it is missing."},
 	}}

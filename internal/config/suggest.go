@@ -98,6 +98,7 @@ func elsewhere(name string) string {
 		{"queue.retry", "minimal_backoff_time maximal_backoff_time queue_run_delay"},
 		{"queue.warn-after", "delay_warning_time"},
 		{"bounce.size-max", "bounce_size_limit"},
+		{"bounce.postmaster", "2bounce_notice_recipient double_bounce_sender"},
 		{"relay.allow", "mynetworks"},
 		{"relay.domains", "relay_domains"},
 		{"relay.recipients", "relay_recipient_maps"},
