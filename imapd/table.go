@@ -41,6 +41,9 @@ var rows = [...]row{
 	proto.Rename:         {run: (*session).rename},
 	proto.Subscribe:      {run: (*session).subscribe},
 	proto.Unsubscribe:    {run: (*session).unsubscribe},
+	proto.List:           {run: (*session).list},
+	proto.LSUB:           {run: (*session).lsub},
+	proto.Status:         {run: (*session).status},
 	proto.GetQuota:       {run: (*session).getQuota},
 	proto.GetQuotaRoot:   {run: (*session).getQuotaRoot},
 }
