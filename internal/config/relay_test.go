@@ -37,7 +37,7 @@ metrics.listen = 127.0.0.1:9125
 		{c.Relay.DestinationRate.Interval(), 100 * time.Millisecond},
 		{c.Relay.Bind, []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")}},
 		{c.Relay.TLS, "opportunistic"}, {c.Relay.Port, 25},
-		{c.Queue.WarnAfter, 4 * time.Hour}, {c.Bounce, Bounce{"headers", 50 << 10}},
+		{c.Queue.WarnAfter, 4 * time.Hour}, {c.Bounce, Bounce{"headers", 50 << 10, ""}},
 		{c.SRS, SRS{"mail.example.test", "/var/lib/barid/keys/srs"}},
 		{c.Metrics.Listen, []Address{{"tcp4", "127.0.0.1:9125"}}},
 	} {
