@@ -255,6 +255,9 @@ func decodeImage(payload []byte) (im image, ok bool) {
 	im.next = in.uint32()
 	count, nameBytes, hosts := int(in.uint32()), int(in.uint32()), int(in.uint32())
 	ranges, words := int(in.uint32()), int(in.uint32())
+	if count < 0 || count > len(in.text)/recordSize {
+		return image{}, false
+	}
 	text := in.bytes(count * recordSize)
 	r := &im.roster
 	r.names = slices.Clone(in.bytes(nameBytes))
