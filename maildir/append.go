@@ -320,7 +320,7 @@ func (f *Folder) placeHeld(files []newFile) (*placed, error) {
 		return nil, err
 	}
 	p := &placed{f: f, came: &change{kind: added}}
-	unlock, err := f.store().dotlock(f.uidPath())
+	unlock, err := f.mailbox.dotlock(f.uidPath())
 	if err != nil {
 		return nil, err
 	}

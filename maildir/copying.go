@@ -269,7 +269,7 @@ func (f *Folder) placeMoved(files []newFile) (*placed, error) {
 	if err := f.alive(); err != nil {
 		return p, err
 	}
-	unlock, err := f.store().dotlock(f.uidPath())
+	unlock, err := f.mailbox.dotlock(f.uidPath())
 	if err != nil {
 		return p, err
 	}

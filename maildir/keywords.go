@@ -116,7 +116,7 @@ func (f *Folder) addKeywords(names []string) (flags Flags, err error) {
 	if err := f.alive(); err != nil {
 		return 0, err
 	}
-	unlock, err := f.store().dotlock(f.keywordsPath())
+	unlock, err := f.mailbox.dotlock(f.keywordsPath())
 	if err != nil {
 		return 0, err
 	}

@@ -268,7 +268,7 @@ func (f *Folder) buryClaims(indexed bool, known uint32) {
 
 // mendUIDs writes dovecot-uidlist anew under its lock.
 func (f *Folder) mendUIDs() error {
-	unlock, err := f.store().dotlock(f.uidPath())
+	unlock, err := f.mailbox.dotlock(f.uidPath())
 	if err != nil {
 		return err
 	}

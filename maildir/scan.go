@@ -301,7 +301,7 @@ func (s *scan) number() (*change, syncWant, error) {
 	if len(fresh) == 0 {
 		return nil, syncWant{}, nil
 	}
-	unlock, err := f.store().dotlock(f.uidPath())
+	unlock, err := f.mailbox.dotlock(f.uidPath())
 	if err != nil {
 		return nil, syncWant{}, errors.Join(err, s.later())
 	}

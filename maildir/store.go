@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,7 @@ type Store struct {
 	watcher   watcher
 	watchable bool // the disk is one that the kernel can watch
 	commits   committer
-	hostname  string
+	machine   string        // the name of this system, for locks
 	nonce     uint64        // makes the names of this process unlike those of others
 	serial    atomic.Uint64 // and this one from the other
 
@@ -60,7 +61,9 @@ type box struct {
 	mu      sync.Mutex
 	folders map[string]*dirs // those known to exist and to be durable
 
-	tree  sync.Mutex // held while folders are made, renamed or deleted, and by writers of files about all of them
+	tree   sync.Mutex // held while folders are made, renamed or deleted, and by writers of files about all of them
+	keeper keeper
+
 	quota sync.Mutex // held from a change of what maildirsize counts until it says so
 }
 
@@ -94,7 +97,8 @@ func New(o Options) *Store {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	_, s.watchable = o.FS.(vfs.Disk)
-	s.hostname, s.nonce = o.Host, rand.Uint64()>>24
+	s.machine, _ = os.Hostname() // without a name locks are stale by their age alone
+	s.nonce = rand.Uint64() >> 24
 	s.copies.New = func() any { return new([copyBytes]byte) }
 	return s
 }

@@ -68,7 +68,7 @@ func (m Mailbox) Subscribe(name string, wanted bool) error {
 	if _, err := m.dirs(Inbox); err != nil {
 		return err
 	}
-	unlock, err := m.store.dotlock(m.subscriptionsPath())
+	unlock, err := m.dotlock(m.subscriptionsPath())
 	if err != nil {
 		return err
 	}

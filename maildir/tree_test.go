@@ -90,9 +90,9 @@ func TestDeletedFolderComesBackWithAnotherUIDValidity(t *testing.T) {
 		expect(t, "usage", used, Usage{})
 		must(t, m.DeleteFolder("Lists.Go"))
 	}
-	entries, err := os.ReadDir(filepath.Join(m.Path(), "tmp"))
+	left, err := filepath.Glob(filepath.Join(m.Path(), "tmp", deletedMark+"*"))
 	must(t, err)
-	expect(t, "left in tmp", len(entries), 0)
+	expect(t, "left in tmp", len(left), 0)
 	for _, name := range []string{Inbox, "none", ".."} {
 		if err := m.DeleteFolder(name); err == nil {
 			t.Errorf("deleted %q", name)
@@ -189,6 +189,9 @@ func TestStaleLockIsRemovedAndALiveOneIsRespected(t *testing.T) {
 	fsys := crash.New(1) // whose files are all from 1970
 	s := New(Options{FS: fsys, Host: "h", Now: func() time.Time { now = now.Add(7 * time.Second); return now }})
 	must(t, fsys.Mkdir("d", 0o700))
+	m := s.Mailbox("d", Quota{})
+	machine, err := os.Hostname()
+	must(t, err)
 	write := func(text string) {
 		t.Helper()
 		f, err := fsys.Create("d/file.lock", 0o600)
@@ -197,21 +200,45 @@ func TestStaleLockIsRemovedAndALiveOneIsRespected(t *testing.T) {
 		must(t, errors.Join(err, f.Close()))
 	}
 	write("12345:elsewhere")
-	unlock, err := s.dotlock("d/file") // older than two minutes
+	unlock, err := m.dotlock("d/file") // older than two minutes
 	must(t, err)
 	unlock()
 	now = time.Unix(0, 0)
-	write(fmt.Sprintf("%d:h", os.Getpid())) // of a process before us
-	unlock, err = s.dotlock("d/file")
+	write(fmt.Sprintf("%d:%s", os.Getpid(), machine)) // of a process before us
+	unlock, err = m.dotlock("d/file")
 	must(t, err)
-	if held, err := vfs.ReadFile(fsys, "d/file.lock", 100); err != nil || !bytes.HasSuffix(held, []byte(":h")) {
+	if held, err := vfs.ReadFile(fsys, "d/file.lock", 100); err != nil || !bytes.HasSuffix(held, []byte(":"+machine)) {
 		t.Errorf("the lock holds %q, %v", held, err)
 	}
 	unlock()
 	now = time.Unix(0, 0)
 	write("1:elsewhere")
-	if _, err := s.dotlock("d/file"); !errors.Is(err, ErrLocked) {
+	if _, err := m.dotlock("d/file"); !errors.Is(err, ErrLocked) {
 		t.Errorf("took a lock that somebody else holds: %v", err)
+	}
+}
+
+func TestLockIsTakenWithAndWithoutLinks(t *testing.T) {
+	for kind, wrap := range kinds {
+		fsys := crash.New(1)
+		m := New(Options{FS: wrap(fsys), Host: "h", Now: steppingClock()}).Mailbox("/m", Quota{})
+		must(t, m.Create(Inbox))
+		for round := range 3 {
+			unlock, err := m.dotlock("/m/file")
+			must(t, err)
+			if err := m.makeLock("/m/file.lock"); !errors.Is(err, os.ErrExist) {
+				t.Errorf("%s: made while it is there: %v", kind, err)
+			}
+			unlock()
+			if _, err := fsys.Stat("/m/file.lock"); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s: still there: %v", kind, err)
+			}
+			if round == 0 { // somebody tidies up
+				for _, name := range mailIn(fsys, "/m/tmp") {
+					must(t, fsys.Remove(name))
+				}
+			}
+		}
 	}
 }
 

@@ -204,7 +204,7 @@ func (f *Folder) shortenUIDs() {
 	if dead := f.uids.lines - len(f.messages); dead < 1000 || dead < f.uids.lines/2 {
 		return
 	}
-	unlock, err := f.store().dotlock(f.uidPath())
+	unlock, err := f.mailbox.dotlock(f.uidPath())
 	if err != nil {
 		return
 	}
