@@ -57,6 +57,11 @@ func (f Field) Is(name string) bool {
 	return f.nameLen == len(name) && f.nameLen > 0 && equalFold(f.Raw[:f.nameLen], name)
 }
 
+// IsNamed is Is for a name that is given as octets.
+func (f Field) IsNamed(name []byte) bool {
+	return f.nameLen == len(name) && f.nameLen > 0 && equalFold(f.Raw[:f.nameLen], name)
+}
+
 // Value is what follows the colon, without white space at either end. A
 // folded value keeps its line ends; see AppendUnfolded.
 func (f Field) Value() []byte {
@@ -159,7 +164,7 @@ func AppendUnfolded(dst, value []byte) []byte {
 }
 
 // equalFold compares ASCII letters without regard to case.
-func equalFold(text []byte, name string) bool {
+func equalFold[T string | []byte](text []byte, name T) bool {
 	if len(text) != len(name) {
 		return false
 	}

@@ -38,10 +38,28 @@ func (m MediaType) Is(typ, subtype string) bool {
 
 // AppendParameter appends the value of the first parameter with this name.
 // What stands between parameters and is none is passed over.
-//
-//	parameter = attribute "=" ( token / quoted-string )
 func (m MediaType) AppendParameter(dst []byte, name string) (value []byte, found bool) {
-	t := m.params
+	p := m.Parameters()
+	for start := len(dst); ; dst = dst[:start] {
+		attribute, appended := p.Next(dst)
+		if dst = appended; attribute == nil || equalFold(attribute, name) {
+			return dst, attribute != nil
+		}
+	}
+}
+
+// Parameters returns what walks over the parameters.
+func (m MediaType) Parameters() Parameters { return Parameters{m.params} }
+
+// Parameters walks over the parameters of a structured value.
+type Parameters struct{ rest text }
+
+// Next returns the name of the next parameter as written, nil behind the last
+// one, and appends its value, which has lost its quotes.
+//
+//	parameter = attribute "=" ( token / quoted-string )   ; RFC 2045 section 5.1
+func (p *Parameters) Next(dst []byte) (name, value []byte) {
+	t := &p.rest
 	for t.toParameter() {
 		attribute := t.token()
 		t.white()
@@ -49,13 +67,35 @@ func (m MediaType) AppendParameter(dst []byte, name string) (value []byte, found
 			continue
 		}
 		t.white()
-		start := len(dst)
-		if dst = t.appendValue(dst); equalFold(attribute, name) {
-			return dst, true
-		}
-		dst = dst[:start]
+		return attribute, t.appendValue(dst)
 	}
-	return dst, false
+	return nil, dst
+}
+
+// ParseDisposition reads the value of a Content-Disposition field (RFC 2183
+// section 2). disposition is as written, and empty when there is none.
+//
+//	disposition = disposition-type *( ";" disposition-parm )
+func ParseDisposition(value []byte) (disposition []byte, parameters Parameters) {
+	t := text(value)
+	t.white()
+	disposition = t.token()
+	return disposition, Parameters{t}
+}
+
+// NextToken returns the next token of a list with commas, such as the value of
+// a Content-Language field (RFC 3282 section 2), or the only one of
+// a Content-Transfer-Encoding field; and what follows it. It is nil at the end.
+func NextToken(value []byte) (token, rest []byte) {
+	for t := text(value); ; t = t[1:] {
+		t.white()
+		if len(t) == 0 {
+			return nil, nil
+		}
+		if token := t.token(); len(token) > 0 {
+			return token, t
+		}
+	}
 }
 
 // toParameter advances behind the next ";" outside of quotes and comments.

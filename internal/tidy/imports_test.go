@@ -37,7 +37,11 @@ var house = map[string]place{
 	"internal/addr":    {level: format},
 	"internal/message": {level: format},
 	"internal/imap":    {level: format},
-	"internal/proxy":   {level: format},
+	"internal/mime": {level: format, beside: map[string]string{
+		"internal/message": "it tells of the parts that are found there",
+		"internal/imap":    "ENVELOPE and BODYSTRUCTURE are made of strings of IMAP",
+	}},
+	"internal/proxy": {level: format},
 	"internal/dsn": {level: format, beside: map[string]string{
 		"internal/smtp":    "ENVID and ORCPT are xtext, and what is an address says SMTP",
 		"internal/message": "a report quotes the header of the message",
