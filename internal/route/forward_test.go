@@ -53,6 +53,20 @@ func TestSenderOfForwardedMailIsRewrittenAndFoundAgain(t *testing.T) {
 	}
 }
 
+// TestSenderOfMailThatGoesRoundIsFound forwards to a host that forwards back.
+func TestSenderOfMailThatGoesRoundIsFound(t *testing.T) {
+	s := forwarder(t)
+	ours := s.rewrite("carol@client.test", "away@example.test", "friend@remote.test")
+	theirs := "SRS1=AAAA=srs.test=" + strings.TrimPrefix(strings.TrimSuffix(ours, "@srs.test"), "SRS0") + "@two.test"
+	again := s.rewrite(theirs, "away@example.test", "friend@remote.test")
+	if got := s.show(again); !strings.HasPrefix(again, "SRS1=") || got != "smtp:client.test as carol@client.test" {
+		t.Errorf("%s became %s, which goes to %s", theirs, again, got)
+	}
+	if got := s.show(strings.Replace(again, "carol", "dave", 1)); !strings.HasPrefix(got, "550 5.1.1") {
+		t.Errorf("a forged one goes to %s", got)
+	}
+}
+
 func TestOtherSendersStayAsTheyAre(t *testing.T) {
 	s := forwarder(t)
 	long := strings.Repeat("x", addr.LocalMax) + "@client.test"

@@ -84,14 +84,20 @@ func (x *expansion) recipient(address []byte) Verdict {
 	if a.foreign && !x.from.MayRelay && !x.r.relays(a.domain) {
 		return relayDenied()
 	}
-	if !a.foreign && x.r.options.SRS != nil {
-		if back, v, is := x.wayBack(a); is && v.Kind != Accept {
-			return v
-		} else if is {
-			return x.resolve(back)
+	signed := false
+	// Mail that goes round has a sender of ours within one of ours. Each step
+	// makes the address shorter.
+	for !a.foreign && x.r.options.SRS != nil {
+		back, v, is := x.wayBack(a)
+		if !is {
+			break
 		}
+		if v.Kind != Accept {
+			return v
+		}
+		a, signed = back, true
 	}
-	x.blind = !x.from.MayRelay && routed(a.local)
+	x.blind = !signed && !x.from.MayRelay && routed(a.local)
 	return x.resolve(a)
 }
 
