@@ -276,11 +276,17 @@ func (s *Store) copyFile(from vfs.File, size int64, target string) error {
 // place puts files into cur/, gives them UIDs, and waits until all that is
 // durable.
 func (f *Folder) place(files []newFile, since uint64) (uids []uint32, err error) {
-	f.work.Lock()
-	p, err := f.placeHeld(files)
-	f.unlockWork()
-	if err != nil {
-		return nil, err
+	var p *placed
+	for tries := 0; p == nil; tries++ {
+		f.work.Lock()
+		p, err = f.placeHeld(files, tries < claimTries)
+		f.unlockWork()
+		if err == errClaims {
+			err = f.takeClaims()
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := f.settle(f.wantAll(since), p.came); err != nil {
 		f.doubtUIDs()
@@ -314,8 +320,32 @@ func (p *placed) remove() {
 	}
 }
 
+// errClaims says that another program has given UIDs to messages that are not
+// in the roster yet. They have to be taken in before higher ones are given.
+var errClaims = errors.New("there are messages that another program has numbered")
+
+// claimTries is how often they are waited for.
+const claimTries = 3
+
+// takeClaims takes them in. work is not held.
+func (f *Folder) takeClaims() error {
+	f.news.newDirty.Store(true)
+	f.news.curDirty.Store(true)
+	return f.Refresh()
+}
+
+// refreshClaims is refreshUIDs for whoever wants to give UIDs; errClaims when he
+// has to be patient.
+func (f *Folder) refreshClaims(patient bool) error {
+	err := f.refreshUIDs()
+	if err == nil && patient && len(f.uids.claims) > 0 {
+		return errClaims
+	}
+	return err
+}
+
 // placeHeld is the part of place for which work is held.
-func (f *Folder) placeHeld(files []newFile) (*placed, error) {
+func (f *Folder) placeHeld(files []newFile, patient bool) (*placed, error) {
 	if err := f.alive(); err != nil {
 		return nil, err
 	}
@@ -325,7 +355,7 @@ func (f *Folder) placeHeld(files []newFile) (*placed, error) {
 		return nil, err
 	}
 	defer unlock()
-	if err := f.refreshUIDs(); err != nil {
+	if err := f.refreshClaims(patient); err != nil {
 		return nil, err
 	}
 	var lines []byte

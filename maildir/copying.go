@@ -179,6 +179,18 @@ func (f *Folder) copyAll(uids []uint32, to *Folder) (from, got []uint32, err err
 // move moves messages by renaming them. Both folders are locked meanwhile, in the order
 // of their paths.
 func (f *Folder) move(uids []uint32, to *Folder) (from, got []uint32, err error) {
+	for tries := 0; ; tries++ {
+		from, got, err = f.moveOnce(uids, to, tries)
+		if err != errClaims {
+			return from, got, err
+		}
+		if err = to.takeClaims(); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (f *Folder) moveOnce(uids []uint32, to *Folder, tries int) (from, got []uint32, err error) {
 	since := f.store().syncFailures()
 	from, files, _, err := f.originals(uids, to)
 	if err != nil || len(files) == 0 {
@@ -190,7 +202,7 @@ func (f *Folder) move(uids []uint32, to *Folder) (from, got []uint32, err error)
 	for i := range files {
 		files[i].put = func(target string) error { return f.takeAway(from[i], target) }
 	}
-	p, failed := to.placeMoved(files)
+	p, failed := to.placeMoved(files, tries < claimTries)
 	if len(p.paths) == 0 {
 		return nil, nil, failed
 	}
@@ -264,7 +276,7 @@ func (f *Folder) takeAway(uid uint32, target string) error {
 
 // placeMoved is placeHeld for files that cannot be put back: what was placed
 // before an error stays.
-func (f *Folder) placeMoved(files []newFile) (*placed, error) {
+func (f *Folder) placeMoved(files []newFile, patient bool) (*placed, error) {
 	p := &placed{f: f, came: &change{kind: added}}
 	if err := f.alive(); err != nil {
 		return p, err
@@ -274,7 +286,7 @@ func (f *Folder) placeMoved(files []newFile) (*placed, error) {
 		return p, err
 	}
 	defer unlock()
-	if err := f.refreshUIDs(); err != nil {
+	if err := f.refreshClaims(patient); err != nil {
 		return p, err
 	}
 	var lines []byte

@@ -329,3 +329,33 @@ func must2[T any](x T, err error) func(testing.TB) T {
 		return x
 	}
 }
+
+func TestUIDsThatDovecotGaveMeanwhileAreTakenOver(t *testing.T) {
+	_, m := disk(t)
+	must(t, m.CreateFolder("Other"))
+	f, other := mustFolder(t, m, Inbox), mustFolder(t, m, "Other")
+	defer f.Close()
+	defer other.Close()
+	v := mustView(t, f, ViewOptions{})
+	appendText(t, f, "one\n", 0)
+	appendText(t, other, "moved\n", 0)
+	uidlist := filepath.Join(m.Path(), "dovecot-uidlist")
+	dovecot := func(uid int, name string) {
+		t.Helper()
+		put(t, m, "cur/"+name+":2,F", "by Dovecot\n")
+		text, err := os.ReadFile(uidlist)
+		must(t, err)
+		must(t, os.WriteFile(uidlist, fmt.Appendf(text, "%d :%s\n", uid, name), 0o600))
+	}
+	dovecot(2, "1700000001.M1P1.vm")
+	expect(t, "appended", appendText(t, f, "three\n", 0), 3)
+	dovecot(4, "1600000001.M1P2.vm")
+	_, got, err := other.Copy([]uint32{1}, f, CopyOptions{Move: true})
+	must(t, err)
+	expect(t, "moved", got, []uint32{5})
+	told(t, v)
+	expect(t, "messages", show(v), "1: 2:F 3: 4:F 5:")
+	text, err := os.ReadFile(uidlist)
+	must(t, err)
+	expect(t, "lines", strings.Count(string(text), "\n"), 6)
+}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"math"
 	"slices"
 )
@@ -37,6 +38,7 @@ func (f *Folder) scan() (staged []*change, sync syncWant, err error) {
 	}
 	s := &scan{f: f, flagged: change{kind: flagsChanged, ready: true}}
 	var gone []uint32
+	known := maps.Clone(f.uids.claims)
 	if err == nil {
 		gone, err = s.list(full)
 	}
@@ -58,6 +60,11 @@ func (f *Folder) scan() (staged []*change, sync syncWant, err error) {
 	came, sync, err := s.number()
 	if came != nil {
 		staged = append(staged, came)
+	}
+	if f.loaded && full {
+		for key := range known { // still without a file: it was expunged at once
+			delete(f.uids.claims, key)
+		}
 	}
 	f.mu.Lock()
 	f.logPlaces(s.moved)
