@@ -28,6 +28,7 @@ func (s *session) login(c *loop.Conn) (loop.Wait, bool) {
 		mailbox: s.server.Mailbox(account),
 		limits:  limits{octets: account.QuotaBytes, messages: account.QuotaMessages},
 	}
+	c.SetPatience(patienceCommand)
 	s.logLogin(c, said.Mechanism)
 	s.answer(c, proto.Answer{})
 	return 0, false

@@ -72,8 +72,8 @@ func (s *session) describe(out []byte) []byte {
 		}
 	}
 	out = s.appendFlagNames(out)
-	out = imap.AppendNumberCode(out, imap.CodeUIDValidity, uint64(status.UIDValidity), "UIDs are valid")
 	out = imap.AppendNumberCode(out, imap.CodeUIDNext, uint64(status.UIDNext), "the next UID")
+	out = imap.AppendNumberCode(out, imap.CodeUIDValidity, uint64(status.UIDValidity), "UIDs are valid")
 	out = imap.AppendNumberCode(out, imap.CodeHighestModSeq, uint64(b.view.HighestModSeq()), "the last change")
 	out = imap.Reply{Code: imap.CodeMailboxID, Args: parenthesized(b.folder.ID()), Text: "the mailbox's own id"}.Append(out, nil)
 	if s.rev2() {
