@@ -94,8 +94,9 @@ type Options struct {
 // server is what the sessions share.
 type server struct {
 	Options
-	works   sync.Pool // *work
-	buffers sync.Pool // *[readSize]byte
+	works   sync.Pool  // *work
+	buffers sync.Pool  // *[readSize]byte
+	large   sync.Mutex // held while a large message is in memory as a whole
 
 	mu    sync.Mutex
 	known []*proto.Options // those in use, few: see protocol

@@ -29,6 +29,7 @@ type session struct {
 	box       *selected      // since SELECT
 	appending *appending     // of APPEND, from its first message on
 	held      proto.Verdict  // the answer that waits for a pause to end; 0: none
+	torn      bool           // a text that was announced cannot be sent: only the end of the connection says so
 }
 
 // visitor is who has logged in.
@@ -107,6 +108,7 @@ func (s *session) serve(c *loop.Conn, next proto.Next) (wait loop.Wait, waits bo
 		return s.login(c)
 	case proto.Run:
 		s.run(c)
+		return loop.WaitClose, s.torn
 	case proto.Idle:
 		return loop.WaitInput, s.idle(c)
 	case proto.AskAppend:

@@ -32,6 +32,7 @@ var rows = [...]row{
 	proto.CloseMailbox:   {run: (*session).closeMailbox},
 	proto.Unselect:       {run: (*session).unselect},
 	proto.Append:         {run: (*session).append},
+	proto.Fetch:          {run: (*session).fetch, numbers: true},
 	proto.Store:          {run: (*session).store, numbers: true},
 	proto.Copy:           {run: (*session).copy},
 	proto.Move:           {run: (*session).copy, stamps: true},
