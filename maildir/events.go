@@ -115,9 +115,30 @@ func (f *Folder) unwatch() {
 }
 
 // lookAtTimes notes the times of the directories while they are watched: what
-// happens from now on is heard.
+// happens from now on is heard. Times that are too young to count are replaced
+// by the time to the nanosecond, which the file system does not give by itself:
+// so the next change will show.
 func (f *Folder) lookAtTimes() {
-	f.seenNew, f.seenCur = f.dirTime(f.dirs.new), f.dirTime(f.dirs.cur)
+	f.seenNew, f.seenCur = f.freshTime(f.dirs.new), f.freshTime(f.dirs.cur)
+}
+
+func (f *Folder) freshTime(dir string) int64 {
+	if at := f.dirTime(dir); at != 0 {
+		return at
+	}
+	file, err := f.store().fs.Open(dir)
+	if err != nil {
+		return 0
+	}
+	now := f.store().now()
+	if now.Nanosecond()%1000 == 0 { // what keeps microseconds only must not pass for more
+		now = now.Add(1)
+	}
+	err = errors.Join(file.SetModTime(now), file.Close())
+	if at := f.timeOf(dir); err == nil && at == now.UnixNano() {
+		return at
+	}
+	return 0
 }
 
 // hear is told what happens in the directories.

@@ -15,13 +15,16 @@ import (
 // that have it selected, which see it through Views. Safe for concurrent use.
 //
 //	roster.go               the messages in memory
-//	scan.go, events.go      what is in the directories, and when to look
+//	scan.go, adopt.go       what is in the directories
+//	events.go               when to look
 //	stage.go, commit.go     from a changed file by way of a sync to a told change
 //	uidlist.go, uidfile.go  dovecot-uidlist
 //	keywords.go             dovecot-keywords
 //	index.go, indexfile.go  barid-index
 //	history.go, view.go     what sessions have been told
-//	append.go, store.go ... what sessions do
+//	append.go, writer.go, flagging.go, removing.go, copying.go
+//	                        what sessions do
+//	cache.go                barid-cache
 type Folder struct {
 	mailbox Mailbox
 	name    string

@@ -330,6 +330,26 @@ func must2[T any](x T, err error) func(testing.TB) T {
 	}
 }
 
+func TestFolderClosedAfterAChangeIsInStepUntilTheNext(t *testing.T) {
+	_, m := disk(t)
+	f := mustFolder(t, m, Inbox)
+	appendText(t, f, "x\n", Seen)
+	f.Close()
+	inStep := func() bool {
+		_, ok := m.leftStatus(m.Path())
+		return ok
+	}
+	expect(t, "in step", inStep(), true)
+	put(t, m, "new/1700000001.a.h", "x\n")
+	expect(t, "in step after a delivery", inStep(), false)
+	st, err := m.FolderStatus(Inbox)
+	must(t, err)
+	expect(t, "messages", st.Messages, 2)
+	expect(t, "in step again", inStep(), true)
+	must(t, os.Remove(filepath.Join(m.Path(), "new/1700000001.a.h")))
+	expect(t, "in step after a removal", inStep(), false)
+}
+
 func TestUIDsThatDovecotGaveMeanwhileAreTakenOver(t *testing.T) {
 	_, m := disk(t)
 	must(t, m.CreateFolder("Other"))
