@@ -86,12 +86,25 @@ func (n *network) serveNames(t *testing.T) {
 		}
 		conf += fmt.Sprintf("zone %q { type primary; file %q; };\n", name, filepath.Join(dir, name))
 	}
-	cmd := n.in("switch", serverProgram(t, "named"), "-g", "-c", written(t, "named.conf", fmt.Sprintf(conf, dir)))
-	n.run(t, cmd)
+	n.run(t, n.in("switch", serverProgram(t, "named"), "-g", "-c", written(t, "named.conf", fmt.Sprintf(conf, dir))))
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&demo{}).await(func() error {
+		for _, server := range []string{"10.77.0.1", "fd77::1"} {
+			if out, err := n.in("switch", path, "dns", "-c", os.DevNull, "-server", server, "MX", "a.example", "b.example").CombinedOutput(); err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // zoneOf is a zone in which mail goes to the host with a number: by either
-// protocol, by IPv4 only, and by IPv6 only.
+// protocol, by IPv4 only, by IPv6 only, and with b for a backup.
 func zoneOf(number int) string {
 	return fmt.Sprintf(`$TTL 300
 @ SOA ns hostmaster 1 3600 900 604800 120
@@ -99,6 +112,8 @@ func zoneOf(number int) string {
 @ MX 10 mx
 four MX 10 mx4
 six MX 10 mx6
+backup MX 10 mx
+backup MX 20 mx.b.example.
 ns A 10.77.0.1
 mx A 10.77.0.%[1]d
 mx AAAA fd77::%[1]d
@@ -151,7 +166,8 @@ func (n *network) serveMail(t *testing.T, name string, more ...string) *mailHost
 	h := &mailHost{demo: &demo{dir: shortTempDir(t)}}
 	users := written(t, "users", "alice@"+domain+":{PLAIN}wonderland\nbob@"+domain+":{PLAIN}builder\n")
 	settings := append([]string{
-		"hostname=mx." + domain, "domains=" + domain + ", four." + domain + ", six." + domain, "virtual.map=" + written(t, "virtual", "@four."+domain+" @"+domain+"\n@six."+domain+" @"+domain+"\n"),
+		"hostname=mx." + domain, "domains=" + domain + ", four." + domain + ", six." + domain + ", backup." + domain,
+		"virtual.map=" + written(t, "virtual", strings.NewReplacer("{domain}", domain).Replace("@four.{domain} @{domain}\n@six.{domain} @{domain}\n@backup.{domain} @{domain}\n")),
 		"user=" + serverUser(t), "data.dir=" + h.dir, "auth.file=" + users, "smtp.listen=:25", "submission.listen=", "pop3.listen=", "queue.retry=1s", "relay.connect-timeout=1s",
 	}, more...)
 	h.conf = written(t, "barid.conf", strings.Join(settings, "\n")+"\n")
@@ -244,8 +260,9 @@ func twoHosts(t *testing.T) (n *network, a, b *mailHost) {
 	n.serveNames(t)
 	n.host(t, "a", 2)
 	n.host(t, "b", 3)
-	aliases := written(t, "aliases", "moved: nobody@a.example\n")
-	return n, n.serveMail(t, "a", "dns.servers=10.77.0.1"), n.serveMail(t, "b", "dns.servers=fd77::1", "alias.map="+aliases)
+	a = n.serveMail(t, "a", "dns.servers=10.77.0.1", "alias.map="+written(t, "aliases", "round: round@b.example\n"))
+	b = n.serveMail(t, "b", "dns.servers=fd77::1", "relay.domains=backup.a.example", "alias.map="+written(t, "aliases", "moved: nobody@a.example\nround: round@a.example\n"))
+	return n, a, b
 }
 
 // TestTwoHostsWriteToEachOther sends in both directions by the DNS and port 25,
@@ -337,4 +354,62 @@ func TestMailSurvivesAnUnpluggedCable(t *testing.T) {
 	if reports := a.count("alice@a.example"); reports != 0 {
 		t.Errorf("%d reports about mail that has arrived", reports)
 	}
+}
+
+// TestMailThatGoesRoundEnds: an alias at a leads to b, and from there back. The
+// message goes to and fro until it has been enough; then its sender hears of it,
+// once, whichever of the two has refused it.
+func TestMailThatGoesRoundEnds(t *testing.T) {
+	_, a, b := twoHosts(t)
+	a.sendmail(t, "alice@a.example", "round and round", "round@b.example")
+	if err := a.await(func() error { return a.wantCount("alice@a.example", 1) }); err != nil {
+		t.Error(err)
+	}
+	a.wantEmpty(t)
+	b.wantEmpty(t)
+	for _, text := range a.stored(t, "alice@a.example") {
+		r, ok, err := readReport(text)
+		if !ok || err != nil {
+			t.Fatalf("no report: %v\n%s", err, text)
+		}
+		if status := r.recipients[0].Get("Status"); status != "5.4.6" {
+			t.Errorf("the status is %s:\n%s", status, text)
+		}
+		if hops := strings.Count(r.returned, "Received: "); hops < 50 || hops > 101 {
+			t.Errorf("it made %d hops", hops)
+		}
+	}
+	if n := a.count("alice@a.example"); n != 1 {
+		t.Errorf("%d reports", n)
+	}
+}
+
+// TestBackupKeepsMailUntilTheHostIsBack unplugs a and has a stranger send to it:
+// b takes what it is the backup for, and nothing else; tries a, and not itself;
+// and hands the mail over when a is there again.
+func TestBackupKeepsMailUntilTheHostIsBack(t *testing.T) {
+	n, a, b := twoHosts(t)
+	n.plug(t, "a", "down")
+	for to, want := range map[string]int{"alice@backup.a.example": 0, "alice@a.example": 24, "alice@four.a.example": 24} { // 24: no recipient was taken
+		cmd := n.in("switch", serverProgram(t, "swaks"), "--server", "10.77.0.3", "--from", "carol@home.example", "--to", to, "--header", "Subject: in need", "--body", "What is to be said about in need.\n")
+		if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != want {
+			t.Errorf("%s: %v, want %d\n%s", to, err, want, out)
+		}
+	}
+	if reason := b.awaitDeferred(t); !strings.HasPrefix(reason, "4.4.1 ") || !strings.Contains(reason, "mx.a.example") {
+		t.Errorf("the reason is %q", reason)
+	}
+	n.plug(t, "a", "up")
+	if err := b.await(func() error {
+		b.flush(t)
+		return a.wantCount("alice@a.example", 1)
+	}); err != nil {
+		t.Error(err)
+	}
+	for _, text := range a.stored(t, "alice@a.example") {
+		if !strings.Contains(text, "\nSubject: in need\n") || !strings.Contains(text, "Received: from mx.b.example ") {
+			t.Errorf("arrived has %s", text)
+		}
+	}
+	b.wantEmpty(t)
 }
