@@ -47,6 +47,10 @@ type newsEvent struct {
 	name string
 }
 
+// endWait is how long the end of a watch is waited for. It is told after all
+// that happened before, unless the kernel had to drop events.
+const endWait = time.Second
+
 // newsMax is how many events wait; with more all of the folder is looked at.
 const newsMax = 256
 
@@ -102,9 +106,16 @@ func (f *Folder) unwatch() {
 	w.dirs.Remove(f.watching.new)
 	w.dirs.Remove(f.watching.cur)
 	w.mu.Unlock()
+	patience := time.NewTimer(endWait)
+	defer patience.Stop()
 	for _, end := range ends {
-		if end != nil { // else it ended by itself, with the directory
-			<-end
+		if end == nil { // it ended by itself, with the directory
+			continue
+		}
+		select {
+		case <-end:
+		case <-patience.C: // the kernel had no room for the notice
+			f.news.curDirty.Store(true)
 		}
 	}
 	f.watching.on.Store(false)
