@@ -106,6 +106,18 @@ func (f *Folder) unwatch() {
 	w.dirs.Remove(f.watching.new)
 	w.dirs.Remove(f.watching.cur)
 	w.mu.Unlock()
+	if !heardAll(ends) {
+		f.news.curDirty.Store(true)
+	}
+	f.watching.on.Store(false)
+	f.heedNews()
+	if f.news.newDirty.Load() || f.news.curDirty.Load() {
+		f.seenNew, f.seenCur = 0, 0
+	}
+}
+
+// heardAll waits for the ends of watches; false when one does not come.
+func heardAll(ends [2]chan struct{}) bool {
 	patience := time.NewTimer(endWait)
 	defer patience.Stop()
 	for _, end := range ends {
@@ -115,14 +127,10 @@ func (f *Folder) unwatch() {
 		select {
 		case <-end:
 		case <-patience.C: // the kernel had no room for the notice
-			f.news.curDirty.Store(true)
+			return false
 		}
 	}
-	f.watching.on.Store(false)
-	f.heedNews()
-	if f.news.newDirty.Load() || f.news.curDirty.Load() {
-		f.seenNew, f.seenCur = 0, 0
-	}
+	return true
 }
 
 // lookAtTimes notes the times of the directories while they are watched: what
