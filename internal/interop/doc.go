@@ -1,10 +1,13 @@
 // Package interop holds tests that start the barid binary and let other
 // programs use it: the mail clients that Debian ships, as their users run them,
-// and a client that kills the server again and again while it sends.
+// other mail servers, name servers, and a client that kills the server again and
+// again while it sends.
 //
-// It has no code of its own. TestKilledServerLosesNothing belongs to the
-// ordinary tests; the clients need their packages (packages.txt) and the build
-// tag interop:
+// It has no code of its own. The ordinary tests bring their own other side: a
+// script (dialogs_test.go), an attacker with a neighbour who must not notice
+// (hostile_test.go), and a next hop that does what a test wants, right or wrong
+// (station_test.go). Real programs need their packages (packages.txt), hosts in
+// network namespaces (hosts_test.go) need root, and both the build tag interop:
 //
 //	go test -tags interop ./internal/interop
 //
