@@ -15,32 +15,57 @@ import (
 type appending struct {
 	folder   *maildir.Folder
 	messages []maildir.NewMessage
-	octets   int64 // announced so far, of all messages
-	failed   error // of a writer
-	recent   int   // octets taken since the client's patience began
+	octets   int64  // announced so far, of all messages
+	replaced uint32 // the UID of the message that REPLACE removes; 0: none
+	failed   error  // of a writer
+	recent   int    // octets taken since the client's patience began
 }
 
 // askAppend answers AskAppend: may this text come?
 func (s *session) askAppend(c *loop.Conn) {
 	c.Blocking()
 	cmd := s.engine.Command()
+	refusal, ok := imap.Reply{}, true
 	if s.appending == nil {
-		folder, refusal := s.open(c, cmd.Mailbox)
-		if folder == nil {
-			if refusal.Code == imap.CodeNonExistent { // RFC 9051 6.3.12
-				refusal.Code = imap.CodeTryCreate
-			}
-			s.done(c, refusal)
-			return
-		}
-		s.appending = &appending{folder: folder}
+		refusal, ok = s.beginAppending(c, cmd)
 	}
-	if refusal, ok := s.addMessage(c, cmd); !ok {
+	if ok {
+		refusal, ok = s.addMessage(c, cmd)
+	}
+	if !ok {
 		s.dropAppending()
 		s.done(c, refusal)
 		return
 	}
 	c.SetOut(s.engine.Accept(c.Out()))
+}
+
+// beginAppending opens the mailbox that the messages go into, and finds the
+// message that REPLACE puts another one in place of.
+func (s *session) beginAppending(c *loop.Conn, cmd *proto.Command) (refusal imap.Reply, ok bool) {
+	replaced := uint32(0)
+	if cmd.Verb == proto.Replace {
+		if s.box.view.ReadOnly() {
+			return refuseReadOnly(), false
+		}
+		uids, refusal, ok := s.chosen()
+		if !ok {
+			return refusal, false
+		}
+		if len(uids) == 0 {
+			return refuse(imap.CodeNonExistent, "there is no message with this UID"), false
+		}
+		replaced = uids[0]
+	}
+	folder, refusal := s.open(c, cmd.Mailbox)
+	if folder == nil {
+		if refusal.Code == imap.CodeNonExistent { // RFC 9051 6.3.12
+			refusal.Code = imap.CodeTryCreate
+		}
+		return refusal, false
+	}
+	s.appending = &appending{folder: folder, replaced: replaced}
+	return imap.Reply{}, true
 }
 
 // addMessage begins the message of a piece.
@@ -104,7 +129,8 @@ func (s *session) takeBody(c *loop.Conn, in []byte) (n int, wait loop.Wait, wait
 }
 
 // append is the end of APPEND: all messages get into the folder, or none (RFC
-// 9051 6.3.12, RFC 3502).
+// 9051 6.3.12, RFC 3502). It is the end of REPLACE, too: the message that is
+// replaced is removed once the new one is durable (RFC 8508 section 3.4).
 func (s *session) append(c *loop.Conn) (imap.Reply, job) {
 	a := s.appending
 	defer s.dropAppending()
@@ -121,7 +147,15 @@ func (s *session) append(c *loop.Conn) (imap.Reply, job) {
 		set.Add(uid)
 	}
 	w.args = imap.AppendAppendUID(w.args[:0], a.folder.UIDValidity(), set)
-	return imap.Reply{Code: imap.CodeAppendUID, Args: w.args, Text: "stored"}, nil
+	r := imap.Reply{Code: imap.CodeAppendUID, Args: w.args, Text: "stored"}
+	if a.replaced == 0 {
+		return r, nil
+	}
+	c.SetOut(r.Append(c.Out(), nil))
+	if _, err := s.box.folder.Expunge([]uint32{a.replaced}, maildir.ExpungeOptions{Any: true}); err != nil {
+		return s.trouble(c, "remove a message that was replaced", err), nil
+	}
+	return imap.Reply{}, nil
 }
 
 // dropAppending gives up what was not stored.

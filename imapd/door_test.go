@@ -76,7 +76,7 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 	must(t, os.WriteFile(accounts, []byte("alice@example.test:{PLAIN}wonderland\nbob@example.test:{PLAIN}wonderland\n"), 0o600))
 	s := &settings{
 		auth: auth.Options{File: accounts, FS: vfs.Disk{}, Cleartext: auth.Always, Lockout: auth.Lockout{FailuresMax: -1, DelayMax: -1}},
-		door: Options{Hostname: "mail.example.test", Version: "1", StartTLS: true, Log: log},
+		door: Options{Hostname: "mail.example.test", Version: "1", StartTLS: true, MessageMax: 64 << 20, Log: log},
 		fs:   vfs.Disk{},
 	}
 	if change != nil {

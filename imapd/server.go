@@ -79,7 +79,7 @@ type Options struct {
 	// Separator stands between the levels of mailbox names: "/" when 0, or ".".
 	Separator byte
 	// MessageMax is how many octets a message may have that a client puts into
-	// a mailbox. 0: 64 MiB.
+	// a mailbox. 0: no limit.
 	MessageMax int64
 	// ErrorsMax is how many bad commands and failed logins a client may send
 	// before it has logged in, and bad commands in a row afterwards. 0: 10,
@@ -113,9 +113,6 @@ func New(o Options) func(*loop.Conn) loop.Session {
 	}
 	if o.Separator == 0 {
 		o.Separator = '/'
-	}
-	if o.MessageMax == 0 {
-		o.MessageMax = 64 << 20
 	}
 	switch {
 	case o.ErrorsMax == 0:

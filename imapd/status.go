@@ -35,12 +35,16 @@ func (s *session) statusOf(folder string, items imap.StatusItems) (told imap.Mai
 			status, err = m.FolderStatus(folder)
 		}
 	}
+	appendLimit := s.server.MessageMax
+	if appendLimit == 0 {
+		appendLimit = -1 // none
+	}
 	return imap.MailboxStatus{
 		Messages: status.Messages, Recent: status.Recent, Unseen: status.Unseen, Deleted: status.Deleted,
 		UIDNext: status.UIDNext, UIDValidity: status.UIDValidity,
 		Size: status.Bytes, DeletedStorage: status.DeletedBytes,
 		HighestModSeq: uint64(status.HighestModSeq), MailboxID: mailboxID(status.ID),
-		AppendLimit: s.server.MessageMax,
+		AppendLimit: appendLimit,
 	}, err
 }
 
