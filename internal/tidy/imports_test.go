@@ -154,7 +154,7 @@ func TestPurePackagesStayPure(t *testing.T) {
 
 // allowedModules are the dependencies that the project accepts; anything more
 // needs a page in docs/decisions.
-var allowedModules = []string{"golang.org/x/sys", "golang.org/x/crypto", "github.com/klauspost/compress"}
+var allowedModules = []string{"golang.org/x/sys", "golang.org/x/crypto", "golang.org/x/text", "github.com/klauspost/compress"}
 
 func TestNoUnexpectedDependency(t *testing.T) {
 	for _, s := range sources(t) {
