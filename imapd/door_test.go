@@ -66,6 +66,7 @@ type settings struct {
 	door  Options
 	fs    vfs.FS
 	clock chan time.Time
+	wrap  func(func(*loop.Conn) loop.Session) func(*loop.Conn) loop.Session // nil: as it is
 }
 
 func newHouse(t testing.TB, change func(*settings)) *house {
@@ -89,7 +90,11 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 	s.door.Mailbox = func(a auth.Account) maildir.Mailbox {
 		return h.store.Mailbox(filepath.Join(h.dir, a.Name), maildir.Quota{BytesMax: a.QuotaBytes, MessagesMax: a.QuotaMessages})
 	}
-	h.serve(New(s.door), loop.Options{Log: log, Clock: s.clock})
+	door := New(s.door)
+	if s.wrap != nil {
+		door = s.wrap(door)
+	}
+	h.serve(door, loop.Options{Log: log, Clock: s.clock})
 	return h
 }
 
