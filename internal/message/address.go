@@ -142,7 +142,7 @@ func wordLen(t text) int {
 func (l *Addresses) white() {
 	for len(l.rest) > 0 {
 		switch {
-		case isWhite(l.rest[0]):
+		case isWhite(l.rest[0]), l.rest[0] == 0:
 			l.rest = l.rest[1:]
 		case l.rest[0] == '(':
 			comment := l.rest

@@ -74,7 +74,7 @@ func (t *text) zone() (minutes int16) {
 	west := t.octet('-')
 	if west || t.octet('+') {
 		n, digits := t.number()
-		if digits != 4 || n%100 > 59 || n > 2400 {
+		if digits != 4 {
 			return 0
 		}
 		if minutes = int16(n/100*60 + n%100); west {

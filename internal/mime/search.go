@@ -118,10 +118,8 @@ func (s *Searcher) content(content *message.Decoder, charset, needle []byte) boo
 	for last := false; !last; {
 		n, err := content.Read(s.raw[len(s.raw):cap(s.raw)])
 		s.raw, last = s.raw[:len(s.raw)+n], err != nil
-		text, rest := s.raw, []byte(nil)
-		if d == nil {
-			text, rest = cutRune(s.raw, last)
-		} else {
+		text, rest := cutRune(s.raw, last)
+		if d != nil {
 			s.utf8, rest = appendTransformed(s.utf8[:0], d, s.raw, last)
 			text = s.utf8
 		}
