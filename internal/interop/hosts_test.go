@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -127,6 +128,9 @@ func (n *network) run(t *testing.T, cmd *exec.Cmd) (stop func()) {
 	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	// Root's signal reaches it, and not only whoever made it root, in a process
+	// group of its own.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +138,7 @@ func (n *network) run(t *testing.T, cmd *exec.Cmd) (stop func()) {
 	stop = func() {
 		if !stopped {
 			stopped = true
-			runAsRoot(t, "kill", "-TERM", fmt.Sprint(cmd.Process.Pid))
+			runAsRoot(t, "kill", "-TERM", "--", fmt.Sprint(-cmd.Process.Pid))
 			_ = cmd.Wait() // it was ended, and says so
 		}
 	}
