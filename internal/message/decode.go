@@ -13,7 +13,7 @@ type Decoder struct {
 	// LF, set before the first Read, leaves line ends as they are stored.
 	LF   bool
 	body []byte
-	from encoding
+	from Encoding
 
 	line   []byte // what is left of the text of a line
 	within bool   // a line, even if nothing of its text is left
@@ -29,13 +29,14 @@ type Decoder struct {
 const smallRead = 4
 
 // Decode returns the content of a part. known is false when its encoding is
-// not known (RFC 3516 section 4.3): then its body is given as it is.
+// not (see Encoding.Known): then its body is given as it is.
 func (s *Structure) Decode(part int) (d Decoder, known bool) {
-	e := transferEncodingOf(s.Field(part, ContentTransferEncoding))
-	return newDecoder(s.Body(part), e), e != privateEncoding && e != bogusEncoding
+	from := s.Encoding(part)
+	return NewDecoder(s.Body(part), from), from.Known()
 }
 
-func newDecoder(body []byte, from encoding) Decoder { return Decoder{body: body, from: from} }
+// NewDecoder returns a decoder of a body in an encoding; see Structure.Encoding.
+func NewDecoder(body []byte, from Encoding) Decoder { return Decoder{body: body, from: from} }
 
 // read reads into p, which has room for smallRead octets, as much as fits, but
 // for up to two octets; 0 is the end.

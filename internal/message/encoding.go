@@ -4,12 +4,12 @@ import "encoding/base64"
 
 const encodingField = "Content-Transfer-Encoding"
 
-// encoding is what a Content-Transfer-Encoding field says, as far as it
-// matters here (RFC 2045 section 6.1).
-type encoding uint8
+// Encoding is what a Content-Transfer-Encoding field says, as far as it matters
+// here (RFC 2045 section 6.1). The numbers may be kept in files.
+type Encoding uint8
 
 const (
-	plainEncoding   encoding = iota // 7bit, 8bit, or none given
+	plainEncoding   Encoding = iota // 7bit, 8bit, or none given
 	binaryEncoding                  // binary
 	quotedEncoding                  // quoted-printable
 	base64Encoding                  // base64
@@ -18,21 +18,30 @@ const (
 )
 
 // encoded reports whether the body is already something else than the content.
-func (e encoding) encoded() bool { return e > binaryEncoding }
+func (e Encoding) encoded() bool { return e > binaryEncoding }
+
+// Known reports whether a body in this encoding can be decoded. If not, BINARY
+// is to be refused (RFC 3516 section 4.3).
+func (e Encoding) Known() bool { return e <= base64Encoding }
+
+// Encoding returns the encoding of a part.
+func (s *Structure) Encoding(part int) Encoding {
+	return transferEncodingOf(s.Field(part, ContentTransferEncoding))
+}
 
 // transferEncoding reads Content-Transfer-Encoding.
 //
 //	encoding  := "Content-Transfer-Encoding" ":" mechanism
 //	mechanism := "7bit" / "8bit" / "binary" / "quoted-printable" / "base64" /
 //	             ietf-token / x-token
-func transferEncoding(header []byte) encoding {
+func transferEncoding(header []byte) Encoding {
 	value, _ := Lookup(header, encodingField)
 	return transferEncodingOf(value)
 }
 
 // transferEncodingOf reads the value of the field; without one the body is
 // plain.
-func transferEncodingOf(value []byte) encoding {
+func transferEncodingOf(value []byte) Encoding {
 	t := text(value)
 	t.white()
 	token := t.token()

@@ -33,7 +33,7 @@ type entity struct {
 	header   []byte // with the empty line
 	body     []byte
 	media    MediaType
-	encoding encoding
+	encoding Encoding
 	role     role
 	depth    int // 0 is the message as a whole
 }

@@ -58,8 +58,8 @@ func FuzzAnyPieceIsWhereTheWholeHasIt(f *testing.F) {
 	})
 }
 
-func decoded(body string, e encoding, piece int) string {
-	d := newDecoder([]byte(body), e)
+func decoded(body string, e Encoding, piece int) string {
+	d := NewDecoder([]byte(body), e)
 	var b strings.Builder
 	for room := make([]byte, piece); ; {
 		n, err := d.Read(room)
@@ -72,7 +72,7 @@ func decoded(body string, e encoding, piece int) string {
 
 func TestDecodingIsGenerous(t *testing.T) {
 	for _, c := range []struct {
-		encoding   encoding
+		encoding   Encoding
 		body, want string
 	}{
 		{quotedEncoding, "a=3D=\nb  \n=\n\nc=4=", "a=b\r\n\r\nc=4"},
@@ -125,7 +125,7 @@ func FuzzDecoderAgreesWithTheStandardLibrary(f *testing.F) {
 			t.Fatalf("quoted-printable %q: %q, want %q", b.String(), got, content)
 		}
 		for e := range bogusEncoding + 1 {
-			d := newDecoder(content, e)
+			d := NewDecoder(content, e)
 			if size, got := d.Size(), decoded(string(content), e, int(piece)+1); size != int64(len(got)) || len(got) > 2*len(content) {
 				t.Fatalf("encoding %d of %q: %d octets, but %q", e, content, size, got)
 			}
@@ -133,13 +133,13 @@ func FuzzDecoderAgreesWithTheStandardLibrary(f *testing.F) {
 	})
 }
 
-func benchmarkDecoder(b *testing.B, body string, e encoding) {
+func benchmarkDecoder(b *testing.B, body string, e Encoding) {
 	room := make([]byte, 32<<10)
 	text := []byte(body)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		d := newDecoder(text, e)
+		d := NewDecoder(text, e)
 		for n, err := d.Read(room); err == nil && n > 0; n, err = d.Read(room) {
 		}
 	}
