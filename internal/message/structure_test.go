@@ -256,3 +256,29 @@ func BenchmarkStructureOfDashes(b *testing.B) {
 	}
 	benchmarkStructure(b, deep.String()+"\n"+strings.Repeat("--xx\n", 200_000))
 }
+
+func FuzzDelimiterLinesAreToldAlike(f *testing.F) {
+	f.Add("--b-- \r", "b", "b--")
+	f.Add("--a", "a", "b")
+	f.Fuzz(func(t *testing.T, line, outer, inner string) {
+		line = "--" + strings.ReplaceAll(line, "\n", "") + "\n"
+		var s Structure
+		for _, boundary := range []string{outer, inner} {
+			if boundary != strings.TrimRight(boundary, " \t\r\n") {
+				return // none that is allowed
+			}
+			start := len(s.room)
+			s.room = append(s.room, boundary...)
+			s.open = append(s.open, level{boundary: Range{start, len(s.room)}, key: boundaryKey([]byte(boundary))})
+		}
+		want, wantLast := -1, false
+		for i, boundary := range []string{outer, inner} {
+			if matches, last := isDelimiter([]byte(line), []byte(boundary)); matches && want < 0 {
+				want, wantLast = i, last
+			}
+		}
+		if got, last := s.levelOf([]byte(line)); got != want || last != wantLast {
+			t.Fatalf("%q for %q and %q: %d, %v, want %d, %v", line, outer, inner, got, last, want, wantLast)
+		}
+	})
+}

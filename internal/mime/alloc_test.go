@@ -31,6 +31,7 @@ func TestEncodingAndSearchingAllocateNothing(t *testing.T) {
 		}
 		out, _ = AppendBaseSubject(out[:0], subject)
 		out = s.AppendDisplay(out, from)
+		out = s.AppendPreview(out, &m)
 	}
 	run()
 	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {

@@ -25,6 +25,8 @@ const charsetNameMax = 40
 type Text struct {
 	decoders map[string]*encoding.Decoder // nil for what is not known
 	word     []byte                       // encoded words that belong together, decoded
+	raw      []byte                       // what was read of a part
+	readable []byte                       // the same, in UTF-8
 
 	addresses message.Addresses
 }

@@ -3,6 +3,7 @@ package mime
 import (
 	"bytes"
 	"html"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,25 +30,22 @@ func (t *Text) AppendPreview(dst []byte, m *message.Structure) []byte {
 	}
 	content, _ := m.Decode(part)
 	content.LF = true
-	raw := make([]byte, previewOctets)
-	n := 0
-	for n < len(raw) {
-		k, err := content.Read(raw[n:])
+	t.raw = slices.Grow(t.raw[:0], previewOctets)
+	for len(t.raw) < previewOctets {
+		n, err := content.Read(t.raw[len(t.raw):previewOctets])
 		if err != nil {
 			break
 		}
-		n += k
+		t.raw = t.raw[:len(t.raw)+n]
 	}
 	media, _ := m.Media(part)
-	charset, _ := media.AppendParameter(nil, "charset")
-	whole, _ := cutRune(raw[:n], false)
-	text := t.AppendUTF8(nil, whole, charset)
+	t.word, _ = media.AppendParameter(t.word[:0], "charset")
+	whole, _ := cutRune(t.raw, false)
+	t.readable = t.AppendUTF8(t.readable[:0], whole, t.word)
 	if isHTML {
-		text = []byte(html.UnescapeString(string(withoutMarkup(text))))
-	} else {
-		text = withoutQuotes(text)
+		return appendOneLine(dst, []byte(html.UnescapeString(string(withoutMarkup(t.readable)))))
 	}
-	return appendOneLine(dst, text)
+	return appendOneLine(dst, withoutQuotes(t.readable))
 }
 
 // previewPart chooses the part; it is negative when there is none.
@@ -67,12 +65,18 @@ func previewPart(m *message.Structure) (part int, isHTML bool) {
 	return part, true
 }
 
-// withoutQuotes removes the lines that are quoted.
+// withoutQuotes removes the lines that are quoted, where they stand.
 func withoutQuotes(text []byte) (kept []byte) {
-	for line := range bytes.Lines(text) {
-		if line[0] != '>' {
-			kept = append(kept, line...)
+	kept = text[:0]
+	for len(text) > 0 {
+		n := bytes.IndexByte(text, '\n') + 1
+		if n == 0 {
+			n = len(text)
 		}
+		if text[0] != '>' {
+			kept = append(kept, text[:n]...)
+		}
+		text = text[n:]
 	}
 	return kept
 }

@@ -22,8 +22,8 @@ const chunkOctets = 32 << 10
 type Searcher struct {
 	Text
 	Folder
-	raw, utf8, folded []byte
-	params            []byte
+	folded []byte
+	params []byte
 }
 
 // AppendNeedle appends a string to look for, which is UTF-8, as the other
@@ -49,8 +49,8 @@ func (s *Searcher) value(value, needle []byte) bool {
 	if len(needle) == 0 {
 		return true
 	}
-	s.utf8 = s.AppendHeader(s.utf8[:0], value)
-	s.folded = s.Folder.Append(s.folded[:0], s.utf8)
+	s.readable = s.AppendHeader(s.readable[:0], value)
+	s.folded = s.Folder.Append(s.folded[:0], s.readable)
 	return bytes.Contains(s.folded, needle)
 }
 
@@ -82,12 +82,12 @@ func (s *Searcher) parts(m *message.Structure, needle []byte, headers bool) bool
 
 // header looks at a whole header section.
 func (s *Searcher) header(header, needle []byte) bool {
-	s.utf8 = s.utf8[:0]
+	s.readable = s.readable[:0]
 	for f := range message.Fields(header) {
-		s.utf8 = append(append(s.utf8, f.Name()...), ": "...)
-		s.utf8 = append(s.AppendHeader(s.utf8, f.Value()), '\n')
+		s.readable = append(append(s.readable, f.Name()...), ": "...)
+		s.readable = append(s.AppendHeader(s.readable, f.Value()), '\n')
 	}
-	s.folded = s.Folder.Append(s.folded[:0], s.utf8)
+	s.folded = s.Folder.Append(s.folded[:0], s.readable)
 	return bytes.Contains(s.folded, needle)
 }
 
@@ -120,8 +120,8 @@ func (s *Searcher) content(content *message.Decoder, charset, needle []byte) boo
 		s.raw, last = s.raw[:len(s.raw)+n], err != nil
 		text, rest := cutRune(s.raw, last)
 		if d != nil {
-			s.utf8, rest = appendTransformed(s.utf8[:0], d, s.raw, last)
-			text = s.utf8
+			s.readable, rest = appendTransformed(s.readable[:0], d, s.raw, last)
+			text = s.readable
 		}
 		s.folded = s.Folder.Append(s.folded, text)
 		if bytes.Contains(s.folded, needle) {
