@@ -17,6 +17,7 @@ type work struct {
 	stage   stage
 	row     *row       // of the command under way
 	job     job        // what is left of it; nil: nothing
+	rests   bool       // others have a turn before the job goes on
 	reply   imap.Reply // once it is known
 	args    []byte     // of reply
 
@@ -113,6 +114,7 @@ func (s *session) run(c *loop.Conn) {
 	case stageBegin:
 		s.begin(c)
 	case stageJob:
+		w.rests = false
 		r, done := w.job.goOn(s, c)
 		if done {
 			w.job.drop()

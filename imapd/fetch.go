@@ -296,6 +296,9 @@ func (j *fetching) appendItem(s *session, out []byte) []byte {
 	case imap.FetchSaveDate:
 		return w.SaveDate(out, m.Saved, 0)
 	case imap.FetchPreview:
+		if !j.summary.has(needsAll) {
+			return w.Preview(out, nil) // RFC 8970 section 3.2: it was to be LAZY
+		}
 		return w.Preview(out, j.summary.field[sumPreview])
 	case imap.FetchBinarySize:
 		return w.BinarySize(out, i, max(j.texts[j.item].octets, 0))

@@ -54,7 +54,7 @@ func (l *opened) close() {
 func (l *opened) read(octets int) error {
 	have := len(l.text)
 	if octets > cap(l.text) {
-		l.text = append(make([]byte, 0, octets), l.text...)
+		l.text = append(make([]byte, 0, max(octets, smallMax)), l.text...)
 	}
 	l.text = l.text[:octets]
 	n, err := l.file.ReadAt(l.text[have:], int64(have))

@@ -25,6 +25,8 @@ func (j *fetching) prepare(s *session) error {
 		if err := j.summarize(s, need); err != nil {
 			return err
 		}
+	} else if kinds.Has(imap.FetchPreview) && !j.summaries.find(&j.summary, &j.m, needsAll) {
+		j.summary = summary{} // it can be left out
 	}
 	if kinds&needsText != 0 {
 		if err := j.open(s); err != nil {
@@ -41,7 +43,7 @@ func (j *fetching) prepare(s *session) error {
 func (j *fetching) needs() (need need) {
 	for i := range j.want.Items {
 		switch item := &j.want.Items[i]; {
-		case item.Kind == imap.FetchBodyStructure, item.Kind == imap.FetchPreview, len(item.Section.Part) > 0:
+		case item.Kind == imap.FetchBodyStructure, item.Kind == imap.FetchPreview && !item.Lazy, len(item.Section.Part) > 0:
 			return needsAll
 		case item.Kind == imap.FetchEnvelope:
 			need = needsHeader
@@ -63,7 +65,9 @@ func (j *fetching) open(s *session) error {
 	if j.letter.file != nil {
 		return nil
 	}
-	return j.letter.open(s.box.folder, j.m.UID, s.work.text)
+	err := j.letter.open(s.box.folder, j.m.UID, s.work.text)
+	s.work.text = j.letter.text[:0] // its memory is used again
+	return err
 }
 
 // summarize gets the summary of the message, and makes it if nobody has.

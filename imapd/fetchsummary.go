@@ -31,6 +31,11 @@ const (
 	sumTo
 	sumCc
 	sumBcc
+	sumFromMailbox // see mime.Text.AppendMailbox
+	sumToMailbox
+	sumCcMailbox
+	sumFromDisplay // see mime.Text.AppendDisplay
+	sumToDisplay
 	sumMessageID  // message identifiers, see message.NextMessageID, each with LF behind it
 	sumReferences // likewise
 	sumFields
@@ -51,7 +56,7 @@ const summaryMark = 0xB1
 
 // append appends the form in which the summary is kept.
 //
-//	summary = mark sent zone 11*(length octets)     ; numbers are varints
+//	summary = mark sent zone 1*(length octets)     ; numbers are varints
 func (y *summary) append(dst []byte) []byte {
 	dst = append(dst, summaryMark)
 	sent := y.sent
@@ -197,6 +202,7 @@ func (z *summaries) describe(y *summary, header []byte) {
 			if f.Is(row.name) {
 				text := append(z.room, y.field[row.field]...)
 				y.field[row.field] = z.take(append(z.words.AppendHeader(text, f.Value()), '\n'))
+				z.describeFirst(y, row.mailbox, row.display, f.Value())
 			}
 		}
 		switch {
@@ -222,10 +228,25 @@ func (z *summaries) describe(y *summary, header []byte) {
 
 // summaryTexts are the header fields whose texts are kept, one line of each.
 var summaryTexts = [...]struct {
-	name  string
-	field int
+	name             string
+	field            int
+	mailbox, display int // the fields for what SORT compares; 0: none
 }{
-	{"Subject", sumSubject}, {"From", sumFrom}, {"To", sumTo}, {"Cc", sumCc}, {"Bcc", sumBcc},
+	{"Subject", sumSubject, 0, 0},
+	{"From", sumFrom, sumFromMailbox, sumFromDisplay},
+	{"To", sumTo, sumToMailbox, sumToDisplay},
+	{"Cc", sumCc, sumCcMailbox, 0},
+	{"Bcc", sumBcc, 0, 0},
+}
+
+// describeFirst notes the first address of the first field of a kind.
+func (z *summaries) describeFirst(y *summary, mailbox, display int, value []byte) {
+	if mailbox > 0 && y.field[mailbox] == nil {
+		y.field[mailbox] = z.take(z.words.AppendMailbox(z.room, value))
+	}
+	if display > 0 && y.field[display] == nil {
+		y.field[display] = z.take(z.words.AppendDisplay(z.room, value))
+	}
 }
 
 // referencesMax is how many message identifiers are kept of a References
@@ -249,4 +270,5 @@ func (z *summaries) dissect(y *summary, text []byte) {
 	y.field[sumStructure] = z.take(z.encoder.AppendBodyStructure(z.room, &z.parts, true))
 	y.parts = appendOutline(y.parts[:0], &z.parts)
 	y.field[sumOutline] = z.take(y.parts.append(z.room))
+	y.field[sumPreview] = z.take(z.words.AppendPreview(z.room, &z.parts))
 }

@@ -108,7 +108,10 @@ func (s *session) serve(c *loop.Conn, next proto.Next) (wait loop.Wait, waits bo
 		return s.login(c)
 	case proto.Run:
 		s.run(c)
-		return loop.WaitClose, s.torn
+		if s.torn {
+			return loop.WaitClose, true
+		}
+		return loop.WaitDrain, s.work.rests
 	case proto.Idle:
 		return loop.WaitInput, s.idle(c)
 	case proto.AskAppend:
