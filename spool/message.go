@@ -165,5 +165,8 @@ func (s *Spool) noteDurable(m *message, e *entry, seg *segment, offset int64) {
 			m.left--
 		}
 	})
+	if m.left > 0 && e.state == StateDone && m.onlyReports() {
+		s.reportSoon(m)
+	}
 	s.finishIfDone(m)
 }

@@ -24,7 +24,7 @@ import (
 
 const (
 	// gatherPause is how long the first recipient to be reported on waits for
-	// others of its message.
+	// others of its message, while any of them can still be delivered.
 	gatherPause    = 10 // seconds
 	reportPauseMin = time.Second
 	reportPauseMax = 15 * time.Minute
@@ -62,12 +62,25 @@ func (s *Spool) ended(m *message, r *recipientState) {
 	if r.due = 0; s.reporter == nil {
 		return
 	}
-	if m.left == 1 {
+	if m.onlyReports() {
 		s.reportSoon(m)
 		return
 	}
 	r.due = s.seconds() + gatherPause
 	s.dueBy(m, r.due)
+}
+
+// onlyReports says that nothing is left to do for the message but to report.
+// Recipients are tried in their order, so where something is left the search
+// from the end is short. Under s.mu.
+func (m *message) onlyReports() bool {
+	rs := m.recipients()
+	for i := len(rs) - 1; i >= 0; i-- {
+		if r := &rs[i]; r.state != StateDone && !r.toReport() {
+			return false
+		}
+	}
+	return true
 }
 
 // runReports has one report written after the other.

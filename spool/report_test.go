@@ -150,6 +150,24 @@ func TestReportsOfOneMessageAreGathered(t *testing.T) {
 	closeSpool(t, s)
 }
 
+// TestReportWaitsForNobodyWhenAllIsSaid lets no time go by.
+func TestReportWaitsForNobodyWhenAllIsSaid(t *testing.T) {
+	c, a, p := newClock(), byAddress(), newReporter()
+	o := options(crash.New(1), a)
+	o.Reporter, o.Now = p, c.Now
+	s := open(t, o)
+	e := to("s@x")
+	for _, address := range []string{"fails@a", "good@b", "fails@c", "good@d"} {
+		e.Recipients = append(e.Recipients, Recipient{Address: []byte(address), Dest: []byte("local:" + address)})
+	}
+	id := must2(t)(submit(s, []byte("x"), e))
+	if got := p.waitFor(1)[0]; strings.Count(got, "nobody here") != 2 {
+		t.Errorf("reported %q", got)
+	}
+	untilGone(s, id)
+	closeSpool(t, s)
+}
+
 func TestSuccessIsReportedWhenAskedForAfterTheAgentHasSynced(t *testing.T) {
 	a, p := byAddress(), newReporter()
 	broken := errors.New("no sync")
