@@ -5,8 +5,8 @@
 // told package imap does.
 //
 // Reading never fails: what is broken is told as it stands, in the way that
-// harms the client least. Text is UTF-8 in Normalization Form as it came; it is
-// compared as i;unicode-casemap does (RFC 5051), see AppendFolded.
+// harms the client least. Text is given as UTF-8, its characters as they came;
+// it is compared as i;unicode-casemap does (RFC 5051), see Folder.
 //
 // The types here hold memory that is used again, so that in steady state
 // nothing is allocated; each serves one goroutine at a time.
