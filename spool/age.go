@@ -11,14 +11,20 @@ import (
 // oldest on, as far as they are old enough for that to matter.
 
 const (
-	sweepPause = 5 * time.Minute
-	sweepMax   = 1000 // messages in one hold of the lock
+	sweepPauseMin = time.Second
+	sweepPauseMax = 5 * time.Minute
+	sweepMax      = 1000 // messages in one hold of the lock
 )
 
-// runSweeps looks at old messages every few minutes.
+// runSweeps looks at old messages every few minutes, and more often when
+// warnings shall come sooner than that.
 func (s *Spool) runSweeps() {
 	defer s.background.Done()
-	ticker := time.NewTicker(sweepPause)
+	pause := sweepPauseMax
+	if s.warnAfter > 0 {
+		pause = max(min(pause, s.warnAfter/2), sweepPauseMin)
+	}
+	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
 		select {
