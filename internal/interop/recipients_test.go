@@ -12,7 +12,6 @@ import (
 // which they all meet. Each of the first and the last gets it once, and one or
 // a few reports name each of the others once.
 func TestEachRecipientFaresAsTheNextHopSays(t *testing.T) {
-	t.Parallel()
 	const recipients = 900
 	var open atomic.Bool
 	next := startStation(t, &station{reply: func(stage, line string) string {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -343,7 +344,6 @@ func wantLine(t *testing.T, s *station, begins string) {
 // TestListTellsOfSuccessOnce sends to an alias with members here and
 // elsewhere.
 func TestListTellsOfSuccessOnce(t *testing.T) {
-	t.Parallel()
 	far := startStation(t, &station{reply: saying("offer", "no DSN")})
 	d := relaying(t, ways{"far.test": "smtp:" + far.nextHop()}, "alias.map="+written(t, "aliases", "crew: bob, carol@far.test, dave@far.test\n"))
 	d.send(t, "<"+alice+">", note("for the crew"), "<crew@example.test> NOTIFY=SUCCESS,FAILURE")
@@ -445,4 +445,37 @@ func TestNobodyIsToldOfReportsThatFail(t *testing.T) {
 
 func refused(s *station) []string {
 	return slices.DeleteFunc(s.heard(), func(line string) bool { return !strings.HasPrefix(line, "RCPT") })
+}
+
+// TestLateMailIsAnnouncedOnce puts a message off until it is late, and lets it
+// go on then.
+func TestLateMailIsAnnouncedOnce(t *testing.T) {
+	var open atomic.Bool
+	busy := startStation(t, &station{reply: func(stage, _ string) string {
+		if stage == "RCPT" && !open.Load() {
+			return "450 4.2.1 come back later"
+		}
+		return ""
+	}})
+	d := relaying(t, ways{"busy.test": "smtp:" + busy.nextHop()}, "queue.warn-after=1s")
+	d.send(t, "<"+alice+">", note("late"), "<carol@busy.test>")
+	d.send(t, "<>", note("late but nobody's"), "<carol@busy.test>")
+	d.send(t, "<"+bob+">", note("late, and do not tell me"), "<carol@busy.test> NOTIFY=FAILURE")
+	r := d.awaitReports(t, alice, 1)["carol@busy.test"]
+	if r == nil {
+		t.Fatal("no report")
+	}
+	v := verdict{to: "carol@busy.test", action: "delayed", status: "4.2.1", remote: stationMTA, words: "smtp; 450 4.2.1 come back later"}
+	v.check(t, r.recipients[0])
+	if r.recipients[0].Get("Will-Retry-Until") == "" {
+		t.Error("until when?")
+	}
+	open.Store(true)
+	if !busy.await(func(mails []*sunk) bool { return len(mails) == 3 }) {
+		t.Error("what was late has not arrived")
+	}
+	d.empty(t)
+	if n := d.count(alice) + d.count(bob); n != 1 {
+		t.Errorf("%d reports, want 1", n)
+	}
 }

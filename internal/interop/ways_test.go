@@ -54,7 +54,6 @@ func (d *demo) awaitDeferred(t *testing.T, filter ...string) (reason string) {
 
 // TestWaysOfTheTransportMap has each kind of way.
 func TestWaysOfTheTransportMap(t *testing.T) {
-	t.Parallel()
 	far, near := startStation(t, &station{}), filepath.Join(t.TempDir(), "lmtp")
 	mailbox := startStationAt(t, "unix", near, &station{lmtp: true, reply: func(stage, line string) string {
 		switch {
