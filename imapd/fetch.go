@@ -172,6 +172,9 @@ func (j *fetching) nextMessage(s *session, c *loop.Conn) bool {
 			continue
 		}
 		j.m = *m
+		if j.summaries.full() {
+			s.keep(c, &j.summaries)
+		}
 		if err := j.prepare(s); err != nil {
 			j.fail(s, c, err)
 			continue
@@ -204,9 +207,7 @@ func (j *fetching) fail(s *session, c *loop.Conn, err error) {
 // end ends the command. Who names a message that is gone has to be told (RFC
 // 5530 section 3).
 func (j *fetching) end(s *session, c *loop.Conn) imap.Reply {
-	if err := j.summaries.flush(s.box.folder); err != nil {
-		s.server.Log.Warn("imap: cannot keep what was made of messages", where(c), "account", s.visitor.account, "error", err)
-	}
+	s.keep(c, &j.summaries)
 	switch {
 	case errors.Is(j.failed, errUnknownCTE):
 		return refuse(imap.CodeUnknownCTE, "some of the parts cannot be decoded")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"sync"
 
+	"barid/internal/loop"
 	"barid/internal/message"
 	"barid/internal/mime"
 	"barid/maildir"
@@ -184,6 +185,13 @@ func (z *summaries) flush(f *maildir.Folder) error {
 	err := f.CachePut(z.made)
 	z.made, z.text = z.made[:0], z.text[:0]
 	return err
+}
+
+// keep keeps the summaries that were made.
+func (s *session) keep(c *loop.Conn, z *summaries) {
+	if err := z.flush(s.box.folder); err != nil {
+		s.server.Log.Warn("imap: cannot keep what was made of messages", where(c), "account", s.visitor.account, "error", err)
+	}
 }
 
 // take returns what was appended to room.

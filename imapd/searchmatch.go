@@ -131,7 +131,7 @@ func (x *finder) next(s *session, c *loop.Conn) (m *maildir.StoredMessage, rests
 		m := x.walk.step(s.box.view)
 		if m == nil {
 			x.letter.close()
-			x.keep(s, c)
+			s.keep(c, &x.summaries)
 			return nil, false
 		}
 		if x.spent++; m.Gone {
@@ -144,7 +144,7 @@ func (x *finder) next(s *session, c *loop.Conn) (m *maildir.StoredMessage, rests
 			x.fail(s, c, err)
 		}
 		if x.summaries.full() {
-			x.keep(s, c)
+			s.keep(c, &x.summaries)
 		}
 		if found {
 			return &x.m, false
@@ -160,13 +160,6 @@ func (x *finder) fail(s *session, c *loop.Conn, err error) {
 	x.failed = err
 	s.server.Log.Error("imap: cannot search a message", where(c), "account", s.visitor.account,
 		"folder", s.box.folder.Name(), "uid", x.m.UID, "error", err)
-}
-
-// keep keeps the summaries that were made.
-func (x *finder) keep(s *session, c *loop.Conn) {
-	if err := x.summaries.flush(s.box.folder); err != nil {
-		s.server.Log.Warn("imap: cannot keep what was made of messages", where(c), "account", s.visitor.account, "error", err)
-	}
 }
 
 func (x *finder) close() {
