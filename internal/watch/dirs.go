@@ -14,10 +14,10 @@ type Event uint8
 
 // The kinds of Event.
 const (
-	Came Event = iota + 1 // a name was made, by creating, linking or renaming
-	Went                  // a name was removed, by deleting or renaming
-	Ended                 // the directory is not watched any more; nothing more is told of it
-	Lost                  // events were dropped: anything may have changed, in any directory
+	Came  Event = iota + 1 // a name was made, by creating, linking or renaming
+	Went                   // a name was removed, by deleting or renaming
+	Ended                  // the directory is not watched any more; nothing more is told of it
+	Lost                   // events were dropped: anything may have changed, in any directory
 )
 
 // Dirs tells at once when names in directories change (inotify(7)). It is the
