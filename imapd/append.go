@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -96,6 +97,8 @@ func (s *session) addMessage(c *loop.Conn, cmd *proto.Command) (refusal imap.Rep
 // refuseStoring is the reply when a message cannot be stored.
 func (s *session) refuseStoring(c *loop.Conn, err error) imap.Reply {
 	switch {
+	case errors.Is(err, errBinary): // RFC 3516 section 4.3
+		return refuse(imap.CodeUnknownCTE, "binary content cannot be stored without an encoding")
 	case errors.Is(err, maildir.ErrOverQuota):
 		return refuse(imap.CodeOverQuota, "the mailbox is full")
 	case errors.Is(err, maildir.ErrFolderGone), errors.Is(err, maildir.ErrNoFolder):
@@ -122,11 +125,18 @@ func (s *session) takeBody(c *loop.Conn, in []byte) (n int, wait loop.Wait, wait
 		a.recent = 0
 		c.SetPatience(patienceCommand)
 	}
-	if _, err := a.messages[len(a.messages)-1].Writer.Write(text); err != nil && a.failed == nil {
+	_, err := a.messages[len(a.messages)-1].Writer.Write(text)
+	if err == nil && bytes.IndexByte(text, 0) >= 0 {
+		err = errBinary
+	}
+	if a.failed == nil {
 		a.failed = err // it is told when the command is over
 	}
 	return n, 0, false
 }
+
+// errBinary: a message is stored in lines, and NUL has no place in them.
+var errBinary = errors.New("NUL in a message")
 
 // append is the end of APPEND: all messages get into the folder, or none (RFC
 // 9051 6.3.12, RFC 3502). It is the end of REPLACE, too: the message that is

@@ -61,7 +61,7 @@ func (s *session) refuseCopying(c *loop.Conn, err error) imap.Reply {
 	return s.refuseStoring(c, err)
 }
 
-// expunge is EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3 and 6.4.9). The client is
+// expunge is EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3 and 6.4.9, RFC 4315). The client is
 // told by what follows every command.
 func (s *session) expunge(c *loop.Conn) (imap.Reply, job) {
 	if s.box.view.ReadOnly() {

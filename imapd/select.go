@@ -13,12 +13,12 @@ import (
 // selectMailbox is SELECT and EXAMINE (RFC 9051 6.3.2). A mailbox that was
 // selected is not any more, whatever comes of it.
 func (s *session) selectMailbox(c *loop.Conn) (imap.Reply, job) {
+	cmd := &s.work.command
+	folder, refusal := s.open(c, cmd.Mailbox) // first, in case it is the same: then it need not be read again
 	if s.box != nil {
 		s.deselect()
 		c.SetOut(imap.Reply{Code: imap.CodeClosed, Text: "the previous mailbox is closed"}.Append(c.Out(), nil))
 	}
-	cmd := &s.work.command
-	folder, refusal := s.open(c, cmd.Mailbox)
 	if folder == nil {
 		return refusal, nil
 	}
@@ -104,7 +104,7 @@ func (s *session) closeMailbox(c *loop.Conn) (imap.Reply, job) {
 	return imap.Reply{}, nil
 }
 
-// unselect is UNSELECT (RFC 9051 6.4.2).
+// unselect is UNSELECT (RFC 9051 6.4.2, RFC 3691).
 func (s *session) unselect(*loop.Conn) (imap.Reply, job) {
 	s.deselect()
 	return imap.Reply{}, nil

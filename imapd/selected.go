@@ -173,7 +173,7 @@ func (s *session) appendFlagsOf(out []byte, m *maildir.StoredMessage, uid bool) 
 	return w.End(out)
 }
 
-// idle tells what has happened and waits for more. waits is false when there is
+// idle tells what has happened and waits for more (RFC 2177, RFC 9051 6.3.13). waits is false when there is
 // more to tell than the client has read.
 func (s *session) idle(c *loop.Conn) (waits bool) {
 	if s.box == nil {

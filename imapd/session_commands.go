@@ -23,7 +23,7 @@ func (s *session) id(c *loop.Conn) (imap.Reply, job) {
 	return imap.Reply{}, nil
 }
 
-// namespace tells that all mailboxes are the user's own (RFC 9051 6.3.10).
+// namespace tells that all mailboxes are the user's own (RFC 9051 6.3.10, RFC 2342).
 func (s *session) namespace(c *loop.Conn) (imap.Reply, job) {
 	personal := []imap.Namespace{{Prefix: []byte{}, Separator: s.server.Separator}}
 	c.SetOut(imap.AppendNamespaces(c.Out(), personal, nil, nil, s.utf8()))

@@ -8,7 +8,7 @@ import (
 	"barid/maildir"
 )
 
-// status is STATUS (RFC 9051 6.3.11, RFC 8438, RFC 7162 3.1.7, RFC 8474 4.3).
+// status is STATUS (RFC 9051 6.3.11, RFC 8438, RFC 7162 3.1.7, RFC 7889, RFC 8474 4.3).
 func (s *session) status(c *loop.Conn) (imap.Reply, job) {
 	cmd := &s.work.command
 	folder, ok := s.server.folderOf(cmd.Mailbox)

@@ -126,7 +126,7 @@ func (s *server) below(nodes []*node) []*node {
 	return nodes[1:n]
 }
 
-// attributes are those that every client is told of a node.
+// attributes are those that every client is told of a node (RFC 3348, RFC 6154).
 func (n *node) attributes() (flags imap.ListFlag) {
 	flags = n.uses
 	if !n.exists { // the second is for clients that do not know the first
