@@ -79,7 +79,7 @@ type start struct {
 // ends it.
 func startOnce(ctx context.Context, binary, dir string, idle time.Duration) (s start, err error) {
 	args := []string{"demo", "-dir", dir}
-	for _, door := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s"} {
+	for _, door := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps"} {
 		args = append(args, "-o", door+".listen=127.0.0.1:0")
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)

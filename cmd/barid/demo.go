@@ -21,8 +21,9 @@ usage: barid demo [-dir DIR] [-o key=value]...
 
 Runs a mail server to try out: domain example.test, accounts alice and bob, on
 127.0.0.1 with the ports 2525 (smtp), 2587 (submission), 2465 (submissions),
-2424 (lmtp), 2110 (pop3) and 2995 (pop3s). Everything lies in a temporary
-directory that is removed at the end, or in DIR, which is kept. Ctrl-C ends it.
+2424 (lmtp), 2110 (pop3), 2995 (pop3s), 2143 (imap) and 2993 (imaps). Everything
+lies in a temporary directory that is removed at the end, or in DIR, which is
+kept. Ctrl-C ends it.
 
 It prints lines that can be pasted into another terminal, and for programs:
 
@@ -49,6 +50,8 @@ func demoSettings(dir string) []string {
 		"lmtp.listen=127.0.0.1:2424",
 		"pop3.listen=127.0.0.1:2110",
 		"pop3s.listen=127.0.0.1:2995",
+		"imap.listen=127.0.0.1:2143",
+		"imaps.listen=127.0.0.1:2993",
 		"auth.cleartext=loopback",
 		"smtp.connections-per-address-max=5000",
 		"log.level=warn",

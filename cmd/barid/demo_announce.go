@@ -39,5 +39,9 @@ func tryLines(w io.Writer, at map[string]string, alice, bob demoAccount) {
 		fmt.Fprintf(w, "Read:\n  curl -sS -u %[1]s:%[2]s pop3://%[3]s/\n  curl -sS -u %[1]s:%[2]s pop3://%[3]s/1\n",
 			alice.name, alice.password, pop3)
 	}
+	if imap := at["imap"]; imap != "" {
+		fmt.Fprintf(w, "Look into the mailbox, and read:\n  curl -sS -u %[1]s:%[2]s imap://%[3]s/ -X 'STATUS INBOX (MESSAGES UNSEEN)'\n  curl -sS -u %[1]s:%[2]s 'imap://%[3]s/INBOX;MAILINDEX=1'\n",
+			alice.name, alice.password, imap)
+	}
 	fmt.Fprintln(w)
 }

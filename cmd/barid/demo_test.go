@@ -13,7 +13,7 @@ import (
 
 // freePorts make a demonstration listen where nobody does.
 func freePorts() (args []string) {
-	for _, s := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s"} {
+	for _, s := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps"} {
 		args = append(args, "-o", s+".listen=127.0.0.1:0")
 	}
 	return args
@@ -73,13 +73,14 @@ func TestDemoPrintsWhatProgramsAndPeopleNeed(t *testing.T) {
 			c.Close()
 		}
 	}
-	if got := strings.Join(services, " "); got != "smtp submission submissions lmtp pop3 pop3s sendmail control" {
+	if got := strings.Join(services, " "); got != "smtp submission submissions lmtp pop3 pop3s imap imaps sendmail control" {
 		t.Errorf("services: %s", got)
 	}
 	text := strings.Join(lines, "\n")
 	for _, want := range []string{
 		"curl -sS --crlf smtp://" + listens[0][2] + " --mail-from bob@example.test --mail-rcpt alice@example.test -T -",
 		"swaks --server 127.0.0.1 --port ", "curl -sS -u alice@example.test:" + accounts[0][2] + " pop3://" + listens[4][2] + "/1",
+		"imap://" + listens[6][2] + "/INBOX;MAILINDEX=1",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -133,9 +134,9 @@ func TestDemoSaysWhichPortIsTaken(t *testing.T) {
 }
 
 func TestDemoWithFewerDoors(t *testing.T) {
-	lines, end := perform(t, append(freePorts(), "-o", "submission.listen=", "-o", "pop3.listen=", "-dir", tempDir(t))...)
+	lines, end := perform(t, append(freePorts(), "-o", "submission.listen=", "-o", "pop3.listen=", "-o", "imap.listen=", "-dir", tempDir(t))...)
 	end().want(t, exitOK)
-	if text := strings.Join(lines, "\n"); strings.Contains(text, "swaks") || strings.Contains(text, "pop3://") || !strings.Contains(text, "smtp://") {
+	if text := strings.Join(lines, "\n"); strings.Contains(text, "swaks") || strings.Contains(text, "pop3://") || strings.Contains(text, "imap://") || !strings.Contains(text, "smtp://") {
 		t.Errorf("commands for doors that are not there:\n%s", text)
 	}
 }

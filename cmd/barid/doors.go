@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"barid/auth"
+	"barid/imapd"
 	"barid/internal/config"
 	"barid/internal/deliver"
 	"barid/internal/loop"
@@ -42,7 +43,7 @@ func (s *server) makeDoors() map[string]newSession {
 	sendmail.Relay = func(netip.Addr) bool { return true }
 	mx.GreetDelay = w.cfg.SMTP.GreetDelay
 	submission.Auth = w.auth
-	submissions, pop3 := smtpd.New(submission), s.pop3Door(w)
+	submissions, pop3, imap := smtpd.New(submission), s.pop3Door(w), s.imapDoor(w)
 	return map[string]newSession{
 		"smtp":          smtpd.New(mx),
 		"submission":    submissions,
@@ -51,6 +52,8 @@ func (s *server) makeDoors() map[string]newSession {
 		sendmailService: smtpd.New(sendmail),
 		"pop3":          pop3,
 		"pop3s":         pop3,
+		"imap":          imap,
+		"imaps":         imap,
 	}
 }
 
@@ -110,6 +113,14 @@ func (s *server) pop3Door(w *whoIsWho) newSession {
 		Mailbox:    func(a auth.Account) maildir.Mailbox { return w.mailboxOrNone(s.store, a) },
 		RawHeaders: true, // docs/decisions/0005-pop3-headers-as-they-came.md
 		ExpireDays: p.ExpireDays, LoginDelay: p.LoginDelay, MarkSeen: p.MarkSeen, Log: s.logger,
+	})
+}
+
+func (s *server) imapDoor(w *whoIsWho) newSession {
+	return imapd.New(imapd.Options{
+		Hostname: w.cfg.Hostname, Version: versionText(), Auth: w.auth, StartTLS: s.certs != nil, Certificates: s.certs,
+		Mailbox:   func(a auth.Account) maildir.Mailbox { return w.mailboxOrNone(s.store, a) },
+		Separator: w.cfg.IMAP.Separator[0], MessageMax: w.cfg.Message.SizeMax, Log: s.logger,
 	})
 }
 
@@ -173,10 +184,14 @@ func (s *server) listenOptions(service string) loop.ListenOptions {
 		limits = cfg.POP3.Limits
 		o.Patience = pop3d.Patience(cfg.POP3.AuthTimeout, cfg.POP3.IdleTimeout)
 		o.TooMany = []byte("-ERR [SYS/TEMP] too many connections, come back later\r\n")
+	case "imap", "imaps":
+		limits = cfg.IMAP.Limits
+		o.Patience = imapd.Patience(cfg.IMAP.AuthTimeout, cfg.IMAP.IdleTimeout)
+		o.TooMany = []byte("* BYE [UNAVAILABLE] too many connections, come back later\r\n")
 	}
 	o.ConnMax, o.ConnPerAddrMax = limits.ConnectionsMax, limits.ConnectionsPerAddressMax
 	if s.certs != nil {
-		o.Implicit = service == "submissions" || service == "pop3s"
+		o.Implicit = service == "submissions" || service == "pop3s" || service == "imaps"
 		o.TLS = s.certs.Config(tlsUse(cfg, service))
 	}
 	return o

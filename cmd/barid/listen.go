@@ -43,6 +43,8 @@ func addresses(cfg *config.Config) (all []address) {
 		{"lmtp", cfg.LMTP.Listen},
 		{"pop3", cfg.POP3.Listen},
 		{"pop3s", cfg.POP3.ListenTLS},
+		{"imap", cfg.IMAP.Listen},
+		{"imaps", cfg.IMAP.ListenTLS},
 		{metricsService, cfg.Metrics.Listen},
 	} {
 		for _, a := range s.listen {

@@ -1,6 +1,6 @@
 // Command barid is the whole mail system in one program: it takes mail over
 // SMTP, submission and LMTP, keeps it in a durable queue, delivers it into
-// Maildirs and hands it out over POP3.
+// Maildirs and hands it out over POP3 and IMAP.
 //
 // The program is the only place that knows the configuration: every other
 // package gets its settings as a small struct. Each subcommand begins in a file
@@ -122,7 +122,7 @@ func help(t terminal, args []string) int {
 }
 
 func usage(w io.Writer) {
-	fmt.Fprint(w, "barid is a mail server: SMTP, submission and LMTP in, a durable queue, Maildir, POP3 out.\n\nusage: barid COMMAND [ARGUMENT]...\n\n")
+	fmt.Fprint(w, "barid is a mail server: SMTP, submission and LMTP in, a durable queue, Maildir, POP3 and IMAP out.\n\nusage: barid COMMAND [ARGUMENT]...\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}

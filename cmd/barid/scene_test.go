@@ -59,6 +59,8 @@ submission.listen =
 submissions.listen =
 pop3s.listen =
 pop3.listen = 127.0.0.1:0
+imaps.listen =
+imap.listen = 127.0.0.1:0
 dns.servers = 127.0.0.1:1
 log.level = debug
 `

@@ -118,7 +118,7 @@ func TestEveryKeyIsEitherFollowedOrNeedsARestart(t *testing.T) {
 	follows := strings.Fields(`hostname domains postmaster
 		message.size-max message.recipients-max message.received-max
 		smtp.greet-delay smtp.errors-max smtp.commands-max
-		pop3.login-delay pop3.expire pop3.mark-seen
+		pop3.login-delay pop3.expire pop3.mark-seen imap.separator
 		auth.file auth.cleartext auth.default-domain auth.cache-time auth.delay-max auth.failures-max
 		auth.forget-interval auth.lockout-time auth.lockout-exempt
 		xclient.trusted xforward.trusted

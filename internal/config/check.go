@@ -89,6 +89,8 @@ func (c *Config) endpoints() (all []endpoint) {
 	add("lmtp.listen", c.LMTP.Listen...)
 	add("pop3.listen", c.POP3.Listen...)
 	add("pop3s.listen", c.POP3.ListenTLS...)
+	add("imap.listen", c.IMAP.Listen...)
+	add("imaps.listen", c.IMAP.ListenTLS...)
 	add("metrics.listen", c.Metrics.Listen...)
 	add("control.socket", Address{"unix", c.Socket.Control})
 	if c.Socket.Sendmail != "" {
@@ -145,6 +147,9 @@ func (k *checker) tls() {
 	if len(c.POP3.ListenTLS) > 0 {
 		k.wrong("pop3s.listen", "needs a certificate: set tls.cert and tls.key")
 	}
+	if len(c.IMAP.ListenTLS) > 0 {
+		k.wrong("imaps.listen", "needs a certificate: set tls.cert and tls.key")
+	}
 }
 
 // cleartext looks for doors at which nobody could log in, and for those at
@@ -160,7 +165,7 @@ func (k *checker) cleartext() {
 	for _, d := range []struct {
 		key    string
 		listen []Address
-	}{{"submission.listen", c.Submission.Listen}, {"pop3.listen", c.POP3.Listen}} {
+	}{{"submission.listen", c.Submission.Listen}, {"pop3.listen", c.POP3.Listen}, {"imap.listen", c.IMAP.Listen}} {
 		if len(d.listen) > 0 {
 			k.warn(d.key, "nobody can log in without TLS while auth.cleartext is never: set tls.cert and tls.key")
 		}

@@ -46,6 +46,7 @@ type Config struct {
 	Submission Submission
 	LMTP       LMTP
 	POP3       POP3
+	IMAP       IMAP
 	TLS        TLS
 	Auth       Auth
 	Trusted    Trusted
@@ -128,6 +129,17 @@ type POP3 struct {
 	LoginDelay  time.Duration
 	ExpireDays  int // -1 for never
 	MarkSeen    bool
+}
+
+// IMAP is the door to the mailboxes for those who leave their mail there. Listen
+// starts in the clear and offers STARTTLS, ListenTLS speaks TLS at once.
+type IMAP struct {
+	Listen      []Address
+	ListenTLS   []Address // imaps.listen
+	Limits      Limits
+	IdleTimeout time.Duration
+	AuthTimeout time.Duration
+	Separator   string // "/" or "."
 }
 
 // Pair names a certificate and its key, PEM files both.

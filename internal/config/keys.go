@@ -27,7 +27,7 @@ type section struct {
 // sections is the table, bound to the fields of c.
 func (c *Config) sections() []section {
 	return []section{
-		c.host(), c.message(), c.smtp(), c.submission(), c.lmtp(), c.pop3(), c.tls(),
+		c.host(), c.message(), c.smtp(), c.submission(), c.lmtp(), c.pop3(), c.imap(), c.tls(),
 		c.auth(), c.trusted(), c.maps(), c.mailbox(), c.spool(), c.dns(), c.relay(), c.reports(),
 		c.sockets(), c.metrics(), c.log(),
 	}
@@ -115,6 +115,19 @@ func (c *Config) pop3() section {
 	}
 	return section{"POP3", "The door to the mailboxes. Its limits hold for both of its ports.",
 		append(keys, limits("pop3", &p.Limits, "5000", "100")...)}
+}
+
+func (c *Config) imap() section {
+	i := &c.IMAP
+	keys := []key{
+		{"imap.listen", addresses(&i.Listen), ":143", "", "Where mailboxes are read and kept by IMAP (RFC 9051, RFC 3501), with STARTTLS. Empty is nowhere."},
+		{"imaps.listen", addresses(&i.ListenTLS), "", "`:993` when `tls.cert` is set", "The same with TLS from the start (RFC 8314)."},
+		{"imap.idle-timeout", duration(&i.IdleTimeout, 30*time.Minute), "30m", "", "How long to wait for a command once a user is logged in; RFC 9051 5.4 allows no less than 30 minutes."},
+		{"imap.auth-timeout", duration(&i.AuthTimeout, time.Second), "1m", "", "How long a client has for logging in, all in all."},
+		{"imap.separator", choice(&i.Separator, "/", "."), "/", "", "What stands between the levels of mailbox names that clients see: `lists/go`. On disk it is a dot in any case."},
+	}
+	return section{"IMAP", "The door to the mailboxes for those who leave their mail on the server. Its limits hold for both of its ports.",
+		append(keys, limits("imap", &i.Limits, "5000", "100")...)}
 }
 
 func (c *Config) tls() section {

@@ -113,6 +113,7 @@ func (c *Config) settle(in input) {
 	}
 	c.defaultPort("submissions.listen", &c.Submission.ListenTLS, ":465")
 	c.defaultPort("pop3s.listen", &c.POP3.ListenTLS, ":995")
+	c.defaultPort("imaps.listen", &c.IMAP.ListenTLS, ":993")
 	c.Data.Dir = under(in.base, c.Data.Dir)
 	for _, k := range c.table() {
 		if s, ok := k.value.(settler); ok {

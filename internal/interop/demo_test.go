@@ -80,7 +80,7 @@ func runDemo(t *testing.T, dir string, settings ...string) *demo {
 func runDemoOf(t *testing.T, path, dir string, settings ...string) *demo {
 	t.Helper()
 	args := []string{"demo", "-dir", dir}
-	for _, door := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s"} {
+	for _, door := range []string{"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps"} {
 		args = append(args, "-o", door+".listen=127.0.0.1:0")
 	}
 	for _, s := range settings {

@@ -40,7 +40,7 @@ func smtpConfig(t *testing.T, s *dialog.Script) (config []string) {
 		case key == "auth-cleartext" && value == "yes":
 			config = append(config, "auth.cleartext=always")
 		case key == "tls" && value == "none":
-			config = append(config, "tls.cert=", "tls.key=", "submissions.listen=", "pop3s.listen=")
+			config = append(config, "tls.cert=", "tls.key=", "submissions.listen=", "pop3s.listen=", "imaps.listen=")
 		case key == "mode", key == "tls", key == "auth-cleartext":
 		default:
 			t.Fatalf("%s.dlg: no configuration for the setting %s", s.Name, key)

@@ -172,7 +172,7 @@ func (n *network) serveMail(t *testing.T, name string, more ...string) *mailHost
 	settings := append([]string{
 		"hostname=mx." + domain, "domains=" + domain + ", four." + domain + ", six." + domain + ", backup." + domain,
 		"virtual.map=" + written(t, "virtual", strings.NewReplacer("{domain}", domain).Replace("@four.{domain} @{domain}\n@six.{domain} @{domain}\n@backup.{domain} @{domain}\n")),
-		"user=" + serverUser(t), "data.dir=" + h.dir, "auth.file=" + users, "smtp.listen=:25", "submission.listen=", "pop3.listen=", "queue.retry=1s", "relay.connect-timeout=1s",
+		"user=" + serverUser(t), "data.dir=" + h.dir, "auth.file=" + users, "smtp.listen=:25", "submission.listen=", "pop3.listen=", "imap.listen=", "queue.retry=1s", "relay.connect-timeout=1s",
 	}, more...)
 	h.conf = written(t, "barid.conf", strings.Join(settings, "\n")+"\n")
 	h.start = func() {
