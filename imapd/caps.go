@@ -9,5 +9,5 @@ const offered = imap.CapRev1 | imap.CapRev2 | imap.CapSASLIR | imap.CapLiteralPl
 	imap.CapQResync | imap.CapListExtended | imap.CapListStatus | imap.CapStatusSize | imap.CapSpecialUse |
 	imap.CapCreateSpecialUse | imap.CapChildren | imap.CapBinary | imap.CapMultiAppend | imap.CapReplace |
 	imap.CapQuota | imap.CapQuotaStorage | imap.CapQuotaMessage | imap.CapObjectID | imap.CapUnauthenticate |
-	imap.CapESearch | imap.CapSearchRes | imap.CapWithin | imap.CapSort | imap.CapSortDisplay |
+	imap.CapESearch | imap.CapSearchRes | imap.CapWithin | imap.CapSort | imap.CapSortDisplay | imap.CapESort |
 	imap.CapThreadOrderedSubject | imap.CapThreadReferences | imap.CapPartial | imap.CapSaveDate | imap.CapPreview

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -174,4 +175,49 @@ func TestAPartOfAFetch(t *testing.T) {
 	c.exactly("UID FETCH 2:* (UID) (PARTIAL -1:-2)", "* 4 FETCH (UID 4)", "* 5 FETCH (UID 5)")
 	c.exactly("UID FETCH 1:* (UID) (PARTIAL 9:10)")
 	c.exactly("UID FETCH 1:* (UID) (PARTIAL -9:-10)")
+}
+
+func TestBinaryIsTheContentOfAPart(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	large, _, attachment := largeMessage(rng)
+	quoted := strings.Repeat("caf=C3=A9 =\nau lait   \n", 9000)
+	decoded := strings.Repeat("caf\xc3\xa9 au lait\r\n", 9000)
+	h := newHouse(t, nil)
+	h.deposit("1700000000.M1P1.example", multipart)
+	h.deposit("1700000001.M1P1.example", large)
+	h.deposit("1700000002.M1P1.example", "Content-Transfer-Encoding: quoted-printable\n\n"+quoted)
+	r := h.read()
+	content, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(attachment, "\n", ""))
+	must(t, err)
+	for _, row := range []struct {
+		seq        int
+		part, want string
+	}{
+		{1, "1", "first"},
+		{1, "2.1", "caf\xc3\xa9 and more"},
+		{1, "2.2", "\x00\x01\x02\x03\x04\x05"},
+		{1, "3.1", "deep one"},
+		{1, "", crlf(multipart)},
+		{2, "2", string(content)},
+		{3, "1", decoded},
+	} {
+		if got := r.text(row.seq, "BINARY.PEEK["+row.part+"]"); got != row.want {
+			t.Errorf("BINARY[%s] of %d: %d octets, %.80q, want %d, %.80q", row.part, row.seq, len(got), got, len(row.want), row.want)
+		}
+		at, n := rng.IntN(len(row.want)), 1+rng.IntN(len(row.want))
+		item := fmt.Sprintf("BINARY.PEEK[%s]<%d.%d>", row.part, at, n)
+		if got, want := r.text(row.seq, item), row.want[at:min(at+n, len(row.want))]; got != want {
+			t.Errorf("%s of %d: %.80q, want %.80q", item, row.seq, got, want)
+		}
+		size := fmt.Sprintf("* %d FETCH (BINARY.SIZE[%s] %d)", row.seq, row.part, len(row.want))
+		if got := r.ok(fmt.Sprintf("FETCH %d BINARY.SIZE[%s]", row.seq, row.part)); got[0] != size {
+			t.Errorf("got %q, want %q", got, size)
+		}
+	}
+	if _, reply := r.do("FETCH 1 BINARY.PEEK[4]"); !dialog.Match("NO [UNKNOWN-CTE] *", reply) {
+		t.Error(reply)
+	}
+	if got := r.text(1, "BINARY.PEEK[9]"); got != "NIL" {
+		t.Errorf("%q", got)
+	}
 }

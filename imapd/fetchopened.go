@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"errors"
 	"io"
 	"sync"
 
@@ -33,8 +34,11 @@ func (l *opened) open(f *maildir.Folder, uid uint32, text []byte) error {
 		return err
 	}
 	size, err := file.Size()
+	if err == nil && size != int64(int(size)) {
+		err = errors.New("a message is too large for a machine of 32 bits")
+	}
 	*l = opened{file: file, size: int(size), text: text[:0]}
-	if err == nil && size <= smallMax {
+	if err == nil && l.size <= smallMax {
 		err = l.read(l.size)
 	}
 	if err != nil {

@@ -69,6 +69,9 @@ func appendOutline(dst outline, s *message.Structure) outline {
 // find returns the part with these numbers (RFC 9051 6.4.5.1). The number 1
 // also is the body of a message that is no multipart.
 func (o outline) find(numbers []uint32) (part int, found bool) {
+	if len(o) == 0 {
+		return 0, false
+	}
 	within := true // part is to be read as a message, not as a part of one
 	for _, n := range numbers {
 		if !within && o[part].kind == message.Nested && part+1 < len(o) {

@@ -24,7 +24,7 @@ type finder struct {
 	failed error
 
 	m         maildir.StoredMessage // the last one that was found
-	known     level                 // of m
+	level     level                 // of what is known of m
 	summaries summaries
 	summary   summary
 	letter    opened
@@ -137,7 +137,7 @@ func (x *finder) next(s *session, c *loop.Conn) (m *maildir.StoredMessage, rests
 		if x.spent++; m.Gone {
 			continue
 		}
-		x.m, x.known = *m, listLevel
+		x.m, x.level = *m, listLevel
 		x.letter.close()
 		found, err := x.matches(s)
 		if err != nil {
@@ -176,10 +176,10 @@ func (x *finder) matches(s *session) (bool, error) {
 		case no:
 			return false, nil
 		}
-		if x.known == headerLevel {
+		if x.level == headerLevel {
 			return x.matchesText(s)
 		}
-		if err := x.learn(s, x.known+1); err != nil {
+		if err := x.learn(s, x.level+1); err != nil {
 			return false, err
 		}
 	}
@@ -187,7 +187,7 @@ func (x *finder) matches(s *session) (bool, error) {
 
 // matchesText reads the whole message and reports whether it is found.
 func (x *finder) matchesText(s *session) (found bool, err error) {
-	x.known = textLevel
+	x.level = textLevel
 	x.spent += costs[textLevel]
 	err = x.letter.whole(&s.server.large, func(text []byte) {
 		x.parts.Parse(text)
@@ -198,7 +198,7 @@ func (x *finder) matchesText(s *session) (found bool, err error) {
 
 // learn reads the next source but for the text.
 func (x *finder) learn(s *session, to level) (err error) {
-	x.known = to
+	x.level = to
 	x.spent += costs[to]
 	if to == summaryLevel {
 		if x.m.Virtual < 0 && x.asksSize() {
@@ -235,7 +235,7 @@ func (x *finder) asksSize() bool {
 // know learns what the summary of the message says, if that was not needed to
 // find it.
 func (x *finder) know(s *session) error {
-	if x.known >= summaryLevel {
+	if x.level >= summaryLevel {
 		return nil
 	}
 	return x.learn(s, summaryLevel)
@@ -283,7 +283,7 @@ func (x *finder) ask(i int32) answer {
 	}
 	a := &x.aids[i]
 	switch {
-	case a.level > x.known:
+	case a.level > x.level:
 		return unknown
 	case a.level == listLevel:
 		return x.askList(n, a)

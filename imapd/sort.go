@@ -15,19 +15,15 @@ import (
 // whose octets are in the order that was asked for.
 type sorting struct {
 	*finder
-	by      []imap.SortKey
-	uid     bool
-	keys    []byte // of all messages
-	order   []sorted
-	modseqs modseqs
-	done    bool // the order is there
-	told    int
-	begun   bool
+	result
+	by    []imap.SortKey
+	keys  []byte // of all messages
+	order []sorted
 }
 
 // sorted is a message that was found.
 type sorted struct {
-	number     uint32
+	seq, uid   uint32
 	start, end int // of its key
 	modseq     int64
 }
@@ -35,7 +31,7 @@ type sorted struct {
 // sort is SORT and UID SORT.
 func (s *session) sort(*loop.Conn) (imap.Reply, job) {
 	cmd := &s.work.command
-	j := &sorting{finder: s.newFinder(&cmd.Search), by: cmd.Sort, uid: cmd.UID}
+	j := &sorting{finder: s.newFinder(&cmd.Search), result: newResult(cmd), by: cmd.Sort}
 	if slices.ContainsFunc(j.by, needsSortText) {
 		j.summarize(s.box)
 	}
@@ -48,28 +44,24 @@ func needsSortText(k imap.SortKey) bool { return k.By != imap.SortArrival && k.B
 func (j *sorting) drop() { j.finder.close() }
 
 func (j *sorting) goOn(s *session, c *loop.Conn) (imap.Reply, bool) {
-	for !j.done {
+	for !j.known {
 		m, rests := j.next(s, c)
-		if rests {
+		switch {
+		case rests:
 			return imap.Reply{}, false
-		}
-		if m == nil {
-			j.done = true
+		case m == nil:
 			j.arrange()
-			break
-		}
-		if err := j.add(s, m); err != nil {
-			j.fail(s, c, err)
+		default:
+			if err := j.note(s, m); err != nil {
+				j.fail(s, c, err)
+			}
 		}
 	}
-	if j.failed != nil {
-		return refuse(imap.CodeUnavailable, "some of the messages cannot be read"), true
-	}
-	return imap.Reply{}, j.tell(c)
+	return j.end(s, c, j.failed)
 }
 
-// add notes a message with its key.
-func (j *sorting) add(s *session, m *maildir.StoredMessage) error {
+// note notes a message with its key.
+func (j *sorting) note(s *session, m *maildir.StoredMessage) error {
 	start := len(j.keys)
 	if slices.ContainsFunc(j.by, needsSortText) {
 		if err := j.know(s); err != nil {
@@ -87,11 +79,7 @@ func (j *sorting) add(s *session, m *maildir.StoredMessage) error {
 	}
 	// "The messages that are equal are sorted by their numbers."
 	j.keys = binary.BigEndian.AppendUint32(j.keys, m.Seq)
-	number := m.Seq
-	if j.uid {
-		number = m.UID
-	}
-	j.order = append(j.order, sorted{number, start, len(j.keys), m.ModSeq})
+	j.order = append(j.order, sorted{m.Seq, m.UID, start, len(j.keys), m.ModSeq})
 	return nil
 }
 
@@ -167,28 +155,8 @@ func (j *sorting) arrange() {
 		return bytes.Compare(j.keys[a.start:a.end], j.keys[b.start:b.end])
 	})
 	for i := range j.order {
-		j.modseqs.add(j.order[i].modseq)
+		m := &j.order[i]
+		j.add(m.seq, m.uid, m.modseq)
 	}
-}
-
-// tell tells the result as a SORT response, as far as the client reads.
-//
-//	sort-data = "SORT" *(SP nz-number)              ; RFC 5256 section 5
-func (j *sorting) tell(c *loop.Conn) bool {
-	if !j.begun {
-		j.begun = true
-		c.SetOut(imap.BeginSort(c.Out()))
-	}
-	for ; j.told < len(j.order); j.told++ {
-		if unread(c) {
-			return false
-		}
-		c.SetOut(imap.AppendResult(c.Out(), j.order[j.told].number))
-	}
-	highest := int64(0)
-	if j.search.UsesModSeq {
-		highest = j.modseqs.highest
-	}
-	c.SetOut(imap.EndSearch(c.Out(), uint64(highest)))
-	return true
+	j.known = true
 }

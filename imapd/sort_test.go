@@ -167,3 +167,24 @@ func TestThreadTellsOfTheMessages(t *testing.T) {
 	c.exactly("UID THREAD ORDEREDSUBJECT UTF-8 ALL", "* THREAD (1 3)(2)(4)")
 	c.exactly("THREAD REFERENCES UTF-8 SUBJECT none", "* THREAD")
 }
+
+func TestAnExtendedSortKeepsTheOrder(t *testing.T) {
+	h := newHouse(t, nil)
+	for i, size := range []int{50, 40, 60, 61, 62, 10} {
+		h.deposit(fmt.Sprintf("%d.M1P1.example", 1700000000+i), "Subject: x\n\n"+strings.Repeat("x", size)+"\n")
+	}
+	c := h.open("INBOX")
+	for _, row := range [][2]string{
+		{"SORT RETURN () (SIZE) UTF-8 ALL", "* ESEARCH (TAG *) ALL 6,2,1,3:5"},
+		{"UID SORT RETURN (MIN MAX COUNT) (SIZE) UTF-8 ALL", "* ESEARCH (TAG *) UID MIN 6 MAX 5 COUNT 6"},
+		{"SORT RETURN (PARTIAL 2:4) (SIZE) UTF-8 ALL", "* ESEARCH (TAG *) PARTIAL (2:4 2,1,3)"},
+		{"SORT RETURN (PARTIAL -1:-2) (SIZE) UTF-8 ALL", "* ESEARCH (TAG *) PARTIAL (-1:-2 4:5)"},
+		{"SORT RETURN (SAVE PARTIAL 1:2 MAX) (SIZE) UTF-8 ALL", "* ESEARCH (TAG *) MAX 5 PARTIAL (1:2 6,2)"},
+		{"SEARCH $", "* SEARCH 2 5 6"},
+		{"SORT RETURN (SAVE ALL) (REVERSE SIZE) UTF-8 LARGER 60", "* ESEARCH (TAG *) ALL 5,4,3,1"},
+		{"SEARCH $", "* SEARCH 1 3 4 5"},
+		{"SORT (REVERSE SIZE) UTF-8 ALL", "* SORT 5 4 3 1 2 6"},
+	} {
+		c.exactly(row[0], row[1])
+	}
+}

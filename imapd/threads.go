@@ -206,11 +206,13 @@ func (t *threads) splice(parent int32) {
 		switch {
 		case !t.isDummy(n), parent == 0 && len(below) > 1:
 			kept = append(kept, n)
+			continue
 		case kept == nil:
 			kept = below // not copied again and again in a row of dummies
 		default:
 			kept = append(kept, below...)
 		}
+		t.nodes[n].children = nil
 	}
 	t.nodes[parent].children = kept
 }
@@ -259,7 +261,7 @@ func (t *threads) gather() {
 		switch {
 		case t.isDummy(first) && t.isDummy(n):
 			t.nodes[first].children = append(t.nodes[first].children, t.nodes[n].children...)
-			gone[n] = true
+			t.nodes[n].children, gone[n] = nil, true
 		case t.isDummy(first) || t.head(n).reply && !t.head(first).reply && !t.isDummy(n):
 			t.nodes[first].children = append(t.nodes[first].children, n)
 			gone[n] = true
