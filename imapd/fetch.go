@@ -244,6 +244,9 @@ func (j *fetching) tell(s *session, c *loop.Conn) bool {
 			if !j.sending.sent() {
 				return false
 			}
+			if j.sending.inline == nil && j.sending.encoding == nil {
+				s.box.mark = j.sending.mark
+			}
 		}
 		if j.item == len(j.want.Items) {
 			break
@@ -309,5 +312,5 @@ func (j *fetching) appendItem(s *session, out []byte) []byte {
 		return w.Section(out, i, -1)
 	}
 	j.sending.binary = i.Kind == imap.FetchBinary
-	return w.Section(out, i, j.sending.begin(from, i.Offset, i.Length))
+	return w.Section(out, i, j.sending.begin(m.UID, from, i.Offset, i.Length, s.box.mark))
 }

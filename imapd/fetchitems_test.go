@@ -221,3 +221,30 @@ func TestBinaryIsTheContentOfAPart(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestPartsInTheirOrderMakeTheWhole fetches as clients do that show how far
+// they are.
+func TestPartsInTheirOrderMakeTheWhole(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	var b strings.Builder
+	for b.Len() < 300_000 {
+		b.WriteString(strings.Repeat("x", rng.IntN(40)) + []string{"\n", "\r\n", "\r", "\n\n"}[rng.IntN(4)])
+	}
+	text := "Subject: x\n\n" + b.String()
+	h := newHouse(t, nil)
+	h.deposit("1700000000.M1P1.example", text)
+	h.deposit("1700000001.M1P1.example", text+"y")
+	r := h.read()
+	for _, size := range []int{4001, 16384, 65536} {
+		var got strings.Builder
+		for at := 0; at < len(crlf(text)); at += size {
+			got.WriteString(r.text(1, fmt.Sprintf("BODY[]<%d.%d>", at, size)))
+			if rng.IntN(8) == 0 {
+				r.text(2, fmt.Sprintf("BODY[TEXT]<%d.%d>", at, size)) // of another message in between
+			}
+		}
+		if got.String() != crlf(text) {
+			t.Errorf("parts of %d octets are not the whole", size)
+		}
+	}
+}

@@ -27,16 +27,35 @@ type sending struct {
 	skip   int64 // octets that come first and are not wanted
 	left   int64 // octets that are to be sent
 	binary bool  // NUL may be sent
+	passed int64 // octets of the text before from.Start
 	last   byte  // stored octet before from.Start
+	mark   mark  // where the last piece begins
 	plain  decoding
 }
 
-// begin takes a text, or of it the range of a partial fetch. Without one,
-// length is 0. It returns how many octets the client gets.
-func (x *sending) begin(from source, offset, length int64) int64 {
-	x.source, x.skip, x.last = from, offset, 0
+// mark is a place in a text that was sent. Clients fetch what is large in many
+// parts; with it each begins where the one before has ended, and not with
+// counting line ends from the beginning.
+type mark struct {
+	uid   uint32 // 0: there is none
+	text  message.Range
+	at    int   // offset in the stored message
+	octet int64 // of the text, as the client counts them
+	last  byte  // stored octet before at
+}
+
+// begin takes a text of a message, or of it the range of a partial fetch.
+// Without one, length is 0. near may be a place before the range. It returns how
+// many octets the client gets.
+func (x *sending) begin(uid uint32, from source, offset, length int64, near mark) int64 {
+	x.source, x.skip, x.passed, x.last = from, offset, 0, 0
+	x.mark = mark{uid: uid, text: from.from, at: from.from.Start}
 	if x.left = max(from.octets-offset, 0); length > 0 {
 		x.left = min(x.left, length)
+	}
+	if near.uid == uid && near.text == from.from && near.octet <= offset && from.encoding == nil && from.inline == nil {
+		x.mark = near
+		x.from.Start, x.passed, x.last, x.skip = near.at, near.octet, near.last, offset-near.octet
 	}
 	return x.left
 }
@@ -72,6 +91,7 @@ func (x *sending) appendNext(out []byte, l *opened, buf []byte) ([]byte, error) 
 	if err != nil {
 		return out, err
 	}
+	x.mark.at, x.mark.octet, x.mark.last = x.from.Start, x.passed, x.last
 	if x.encoding != nil {
 		piece = piece[:cutEncoded(piece, x.encoding, len(piece) == rest)]
 		out = x.plain.append(out, piece, x.encoding)
@@ -79,6 +99,7 @@ func (x *sending) appendNext(out []byte, l *opened, buf []byte) ([]byte, error) 
 		out = x.appendLines(out, piece)
 	}
 	x.from.Start += len(piece)
+	x.passed += int64(len(out) - start)
 	return x.keep(out, start), nil
 }
 
@@ -136,7 +157,7 @@ func (x *sending) appendLines(out, text []byte) []byte {
 func (from source) decodedOctets(l *opened, buf []byte) (octets int64, err error) {
 	x := sending{binary: true}
 	from.octets = 1<<63 - 1
-	x.begin(from, 0, 0)
+	x.begin(0, from, 0, 0, mark{})
 	var room []byte
 	for x.from.Start < x.from.End && err == nil {
 		room, err = x.appendNext(room[:0], l, buf)

@@ -184,3 +184,46 @@ func TestASavedResultIsUsed(t *testing.T) {
 	c.exactly("SEARCH RETURN (SAVE) DELETED")
 	c.exactly("FETCH $ (UID)")
 }
+
+// TestASearchThatRestsFindsEverything reads more texts than one turn allows.
+func TestASearchThatRestsFindsEverything(t *testing.T) {
+	h := newHouse(t, nil)
+	h.fill(700, letter)
+	c := h.open("INBOX")
+	c.exactly("SEARCH RETURN (ALL COUNT) TEXT text", "* ESEARCH (TAG *) COUNT 700 ALL 1:700")
+	c.exactly("SEARCH RETURN (COUNT) NOT TEXT text", "* ESEARCH (TAG *) COUNT 0")
+	c.exactly("SEARCH RETURN (COUNT) OR TEXT nothing UID 3", "* ESEARCH (TAG *) COUNT 1")
+}
+
+func TestAClientThatLeavesDuringAFetchLeavesNothing(t *testing.T) {
+	h := newHouse(t, nil)
+	all, _, _ := largeMessage(rand.New(rand.NewPCG(1, 1)))
+	for i := range 20 {
+		h.deposit(fmt.Sprintf("%d.M1P1.example", 1700000000+i), all)
+	}
+	c := h.open("INBOX")
+	c.send("a FETCH 1:* (ENVELOPE BODY.PEEK[])", "b SEARCH TEXT nothing")
+	c.want("* 1 FETCH (ENVELOPE *")
+	must(t, c.raw.Close())
+	if err := <-h.shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	if log := h.log.String(); strings.Contains(log, "panic") || strings.Contains(log, "ERROR") {
+		t.Error(log)
+	}
+}
+
+func TestAMessageThatIsGoneIsNotFound(t *testing.T) {
+	h := newHouse(t, nil)
+	h.fill(3, letter)
+	c := h.open("INBOX")
+	names, err := filepath.Glob(filepath.Join(h.dir, "alice@example.test", "cur", "*"))
+	must(t, err)
+	must(t, os.Remove(names[1]))
+	got := c.ok("UID SEARCH TEXT text")
+	if got[0] != "* SEARCH 1 3" {
+		t.Errorf("%q", got)
+	}
+	c.ok("SORT (SUBJECT) UTF-8 ALL", "* SORT 1 *")
+	c.ok("THREAD REFERENCES UTF-8 ALL", "* THREAD *")
+}
