@@ -26,6 +26,7 @@ user =
 smtp.listen = {address}
 submission.listen =
 pop3.listen =
+imap.listen =
 
 # Out of its way: all connections come from one address, and each may carry as
 # many messages as there are.

@@ -82,6 +82,12 @@ func TestHalfClosedClientsAreServedAndClosed(t *testing.T) {
 		{"POP3 commands", "pop3", "CAPA\r\n", "."},
 		{"POP3 login", "pop3", "USER " + alice + "\r\nPASS wonderland\r\nSTAT\r\n", "+OK"},
 		{"POP3 exchange", "pop3", "AUTH PLAIN\r\n", "+"},
+		{"IMAP greeting", "imap", "", "* OK"},
+		{"IMAP commands", "imap", "a CAPABILITY\r\n", "a OK"},
+		{"IMAP login", "imap", "a LOGIN " + alice + " wonderland\r\nb SELECT INBOX\r\n", "b OK"},
+		{"IMAP IDLE", "imap", "a LOGIN " + alice + " wonderland\r\nb SELECT INBOX\r\nc IDLE\r\n", "+"},
+		{"IMAP message", "imap", "a LOGIN " + alice + " wonderland\r\nb APPEND INBOX {100}\r\nSubject", "+"},
+		{"IMAP exchange", "imap", "a AUTHENTICATE PLAIN\r\n", "+"},
 		{"LMTP message", "lmtp", strings.Replace(envelope, "EHLO", "LHLO", 1) + "DATA\r\nSubject: x\r\n\r\nhalf closed\r\n.\r\n", "250"},
 		{"TLS before the handshake", "submissions", "", ""},
 		{"TLS amid the handshake", "pop3s", "\x16\x03\x01\x02\x00\x01\x00", ""},
@@ -120,6 +126,8 @@ func TestResetStormLeavesNothing(t *testing.T) {
 		{"pop3", "CAPA\r\n"},
 		{"pop3", "USER " + alice + "\r\nPASS wonderland\r\n"},
 		{"pop3s", "\x16\x03\x01\x02\x00\x01\x00"},
+		{"imap", "a LOGIN " + alice + " wonderland\r\nb SELECT INBOX\r\nc IDLE\r\n"},
+		{"imap", "a LOGIN " + alice + " wonderland\r\nb APPEND INBOX {100+}\r\nSubject"},
 		{"submissions", ""},
 	}
 	atOnce(4000, 20, func(i int) {

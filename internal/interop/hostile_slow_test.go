@@ -61,9 +61,10 @@ func TestSlowlorisRunsOutOfTime(t *testing.T) {
 // TestConnectionsOverTheLimitAreTurnedAway counts those of an address, and
 // lets others in all the while.
 func TestConnectionsOverTheLimitAreTurnedAway(t *testing.T) {
-	s := besiege(t, "smtp.connections-per-address-max=20", "pop3.connections-per-address-max=20", "lmtp.connections-per-address-max=20", "submission.connections-per-address-max=20")
-	for _, p := range []struct{ door, welcome, refusal string }{
-		{"smtp", "220", "421"}, {"lmtp", "220", "421"}, {"submission", "220", "421"}, {"pop3", "+OK", "-ERR"},
+	s := besiege(t, "smtp.connections-per-address-max=20", "pop3.connections-per-address-max=20", "imap.connections-per-address-max=20", "lmtp.connections-per-address-max=20", "submission.connections-per-address-max=20")
+	for _, p := range []struct{ door, welcome, refusal, word, answer string }{
+		{"smtp", "220", "421", "NOOP", "2"}, {"lmtp", "220", "421", "NOOP", "2"}, {"submission", "220", "421", "NOOP", "2"},
+		{"pop3", "+OK", "-ERR", "CAPA", "+"}, {"imap", "* OK", "* BYE", "a NOOP", "a OK"},
 	} {
 		var held []*caller
 		for range 20 {
@@ -78,7 +79,7 @@ func TestConnectionsOverTheLimitAreTurnedAway(t *testing.T) {
 			}
 			held = append(held, c)
 		}
-		held[0].want(t, p.welcome[:1], map[bool]string{true: "CAPA\r\n", false: "NOOP\r\n"}[p.door == "pop3"])
+		held[0].want(t, p.answer, p.word+"\r\n")
 		for _, c := range held {
 			c.Close()
 		}

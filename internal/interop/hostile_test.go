@@ -53,7 +53,7 @@ func besiegeIn(t *testing.T, dir string, settings ...string) *besieged {
 func besiegeOf(t *testing.T, path, dir string, settings ...string) *besieged {
 	t.Helper()
 	all := []string{"smtp.errors-max=1000000", "smtp.commands-max=0"}
-	for _, door := range []string{"smtp", "submission", "lmtp", "pop3"} {
+	for _, door := range []string{"smtp", "submission", "lmtp", "pop3", "imap"} {
 		all = append(all, door+".connections-max=20000", door+".connections-per-address-max=10000")
 	}
 	s := &besieged{demo: runDemoOf(t, path, dir, append(all, settings...)...)}
