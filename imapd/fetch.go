@@ -244,9 +244,7 @@ func (j *fetching) tell(s *session, c *loop.Conn) bool {
 			if !j.sending.sent() {
 				return false
 			}
-			if j.sending.inline == nil && j.sending.encoding == nil {
-				s.box.mark = j.sending.mark
-			}
+			s.box.remember(&j.sending)
 		}
 		if j.item == len(j.want.Items) {
 			break

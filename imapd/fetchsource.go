@@ -24,20 +24,21 @@ var missing = source{octets: -1}
 // sending is a text on its way to the client.
 type sending struct {
 	source
-	skip   int64 // octets that come first and are not wanted
-	left   int64 // octets that are to be sent
-	binary bool  // NUL may be sent
-	passed int64 // octets of the text before from.Start
-	last   byte  // stored octet before from.Start
-	mark   mark  // where the last piece begins
-	plain  decoding
+	skip    int64 // octets that come first and are not wanted
+	left    int64 // octets that are to be sent
+	binary  bool  // NUL may be sent
+	partial bool  // a range was asked for
+	passed  int64 // octets of the text before from.Start
+	last    byte  // stored octet before from.Start
+	mark    mark  // where the last piece begins
+	plain   decoding
 }
 
 // mark is a place in a text that was sent. Clients fetch what is large in many
 // parts; with it each begins where the one before has ended, and not with
 // counting line ends from the beginning.
 type mark struct {
-	uid   uint32 // 0: there is none
+	uid   uint32
 	text  message.Range
 	at    int   // offset in the stored message
 	octet int64 // of the text, as the client counts them
@@ -45,19 +46,31 @@ type mark struct {
 }
 
 // begin takes a text of a message, or of it the range of a partial fetch.
-// Without one, length is 0. near may be a place before the range. It returns how
-// many octets the client gets.
-func (x *sending) begin(uid uint32, from source, offset, length int64, near mark) int64 {
+// Without one, length is 0. near may be a place before the range, or nil. It
+// returns how many octets the client gets.
+func (x *sending) begin(uid uint32, from source, offset, length int64, near *mark) int64 {
 	x.source, x.skip, x.passed, x.last = from, offset, 0, 0
+	x.partial = length > 0
 	x.mark = mark{uid: uid, text: from.from, at: from.from.Start}
 	if x.left = max(from.octets-offset, 0); length > 0 {
 		x.left = min(x.left, length)
 	}
-	if near.uid == uid && near.text == from.from && near.octet <= offset && from.encoding == nil && from.inline == nil {
-		x.mark = near
+	if near != nil && near.uid == uid && near.text == from.from && near.octet <= offset && from.encoding == nil && from.inline == nil {
+		x.mark = *near
 		x.from.Start, x.passed, x.last, x.skip = near.at, near.octet, near.last, offset-near.octet
 	}
 	return x.left
+}
+
+// remember keeps where a part of a text has ended.
+func (b *selected) remember(x *sending) {
+	if !x.partial || x.inline != nil || x.encoding != nil {
+		return
+	}
+	if b.mark == nil {
+		b.mark = new(mark)
+	}
+	*b.mark = x.mark
 }
 
 // sent reports whether all was sent.
@@ -157,7 +170,7 @@ func (x *sending) appendLines(out, text []byte) []byte {
 func (from source) decodedOctets(l *opened, buf []byte) (octets int64, err error) {
 	x := sending{binary: true}
 	from.octets = 1<<63 - 1
-	x.begin(0, from, 0, 0, mark{})
+	x.begin(0, from, 0, 0, nil)
 	var room []byte
 	for x.from.Start < x.from.End && err == nil {
 		room, err = x.appendNext(room[:0], l, buf)

@@ -19,8 +19,8 @@ type selected struct {
 	gone bool
 	// saved is the result of the last SEARCH that was saved, as UIDs (RFC 5182).
 	saved imap.SeqSet
-	// mark is where the text ended that was sent last.
-	mark mark
+	// mark is where the text ended of which a part was sent last; nil: none was.
+	mark *mark
 
 	waker     loop.Waker
 	listening atomic.Bool // in IDLE: a change is told at once
