@@ -27,7 +27,7 @@ type fetching struct {
 	m       maildir.StoredMessage // under way
 	writer  imap.FetchWriter
 	item    int  // the next one; -1: no message is under way
-	told    bool // the flags of m are to be told though nobody asked
+	changed bool // m got \Seen, and its flags have to be told
 	summary summary
 	letter  opened
 	texts   []source // of the items that send one
@@ -180,7 +180,7 @@ func (j *fetching) nextMessage(s *session, c *loop.Conn) bool {
 			continue
 		}
 		var out []byte
-		out, j.writer = s.beginFetch(c.Out(), &j.m, j.uid || j.told && s.engine.Enabled().Has(imap.EnabledQResync))
+		out, j.writer = s.beginFetch(c.Out(), &j.m, j.uid || j.changed && s.engine.Enabled().Has(imap.EnabledQResync))
 		c.SetOut(out)
 		j.item = 0
 		return true
@@ -255,11 +255,11 @@ func (j *fetching) tell(s *session, c *loop.Conn) bool {
 	j.letter.close()
 	j.item = -1
 	out := c.Out()
-	if j.told {
+	if j.changed && !j.want.Kinds.Has(imap.FetchFlags) {
 		out = j.appendFlags(s, out)
-		if s.engine.Enabled().Has(imap.EnabledCondStore) && !j.want.Kinds.Has(imap.FetchModSeq) {
-			out = j.writer.ModSeq(out, uint64(j.m.ModSeq))
-		}
+	}
+	if j.changed && !j.want.Kinds.Has(imap.FetchModSeq) && s.engine.Enabled().Has(imap.EnabledCondStore) {
+		out = j.writer.ModSeq(out, uint64(j.m.ModSeq)) // RFC 7162 section 3.1
 	}
 	c.SetOut(j.writer.End(out))
 	return true

@@ -346,3 +346,63 @@ func TestMessagesThatAreGoneAreNotFetched(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestSetsNameTheMessagesThatAreThere fetches random sets from a mailbox with
+// holes, also while another session makes more of them.
+func TestSetsNameTheMessagesThatAreThere(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	h := newHouse(t, nil)
+	const last = 600
+	h.fill(last, letter)
+	other, r := h.open("INBOX"), h.read()
+	there := map[int]bool{}
+	for uid := 1; uid <= last; uid++ {
+		there[uid] = true
+	}
+	for range 30 {
+		from, to := 1+rng.IntN(last), 1+rng.IntN(last)
+		from, to = min(from, to), min(max(from, to), min(from, to)+5)
+		other.ok(fmt.Sprintf(`UID STORE %d:%d +FLAGS.SILENT (\Deleted)`, from, to))
+		other.ok("EXPUNGE")
+		for uid := from; uid <= to; uid++ {
+			delete(there, uid)
+		}
+		var set []string
+		wanted := map[int]bool{}
+		for range 1 + rng.IntN(4) {
+			a := 1 + rng.IntN(last)
+			b := a + rng.IntN(1+rng.IntN(last))
+			set = append(set, fmt.Sprintf("%d:%d", a, b))
+			for uid := a; uid <= b; uid++ {
+				wanted[uid] = there[uid]
+			}
+		}
+		var want, got []string
+		for uid := 1; uid <= last; uid++ {
+			if wanted[uid] {
+				want = append(want, fmt.Sprintf("UID %d)", uid))
+			}
+		}
+		for _, line := range r.ok("UID FETCH " + strings.Join(set, ",") + " (UID)") {
+			if _, uid, found := strings.Cut(line, " FETCH ("); found {
+				got = append(got, uid)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%q: got %q, want %q", set, got, want)
+		}
+	}
+}
+
+func TestTheModSeqOfASeenMessageIsTold(t *testing.T) {
+	h := newHouse(t, nil)
+	h.fill(2, "Subject: x\n\ntext\n")
+	r := h.read("ENABLE CONDSTORE")
+	for _, items := range []string{"BODY[TEXT]", "(FLAGS BODY[TEXT])"} {
+		got := r.ok("UID FETCH 1 " + items)
+		if !strings.Contains(got[0], "MODSEQ (") || !strings.Contains(got[0], `\Seen`) {
+			t.Errorf("%q", got)
+		}
+		r.ok(`STORE 1 -FLAGS.SILENT (\Seen)`)
+	}
+}

@@ -84,7 +84,7 @@ func (j *fetching) summarize(s *session, need need) error {
 // see sets \Seen, when an item does that, before the text is told: the
 // response has the flags in it.
 func (j *fetching) see(s *session) error {
-	j.told = false
+	j.changed = false
 	if !j.want.SetsSeen || s.box.view.ReadOnly() || j.m.Flags&maildir.Seen != 0 {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (j *fetching) see(s *session) error {
 		return maildir.ErrVanished
 	}
 	m.Virtual = j.m.Virtual
-	j.m, j.told = m, !j.want.Kinds.Has(imap.FetchFlags)
+	j.m, j.changed = m, true
 	return nil
 }
 

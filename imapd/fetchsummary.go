@@ -1,7 +1,9 @@
 package imapd
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math"
 	"sync"
 
 	"barid/internal/loop"
@@ -204,15 +206,11 @@ func (z *summaries) take(room []byte) []byte {
 // describe notes what follows from the header section.
 func (z *summaries) describe(y *summary, header []byte) {
 	y.field[sumEnvelope] = z.take(z.encoder.AppendEnvelope(z.room, header))
+	for i := range summaryTexts {
+		z.describeText(y, header, &summaryTexts[i])
+	}
 	var date, id, references, reply []byte
 	for f := range message.Fields(header) {
-		for _, row := range &summaryTexts {
-			if f.Is(row.name) {
-				text := append(z.room, y.field[row.field]...)
-				y.field[row.field] = z.take(append(z.words.AppendHeader(text, f.Value()), '\n'))
-				z.describeFirst(y, row.mailbox, row.display, f.Value())
-			}
-		}
 		switch {
 		case date == nil && f.Is("Date"):
 			date = f.Value()
@@ -228,18 +226,20 @@ func (z *summaries) describe(y *summary, header []byte) {
 	y.field[sumMessageID] = z.take(appendIDs(z.room, id, 1))
 	// The first of In-Reply-To counts where there are no References (RFC 5256
 	// section 3, REFERENCES step 1).
-	y.field[sumReferences] = z.take(appendIDs(z.room, references, referencesMax))
+	y.field[sumReferences] = z.take(appendLastIDs(z.room, references, referencesMax))
 	if len(y.field[sumReferences]) == 0 {
 		y.field[sumReferences] = z.take(appendIDs(z.room, reply, 1))
 	}
 }
 
-// summaryTexts are the header fields whose texts are kept, one line of each.
-var summaryTexts = [...]struct {
+// summaryText is a header field whose texts are kept, one line of each.
+type summaryText struct {
 	name             string
 	field            int
 	mailbox, display int // the fields for what SORT compares; 0: none
-}{
+}
+
+var summaryTexts = [...]summaryText{
 	{"Subject", sumSubject, 0, 0},
 	{"From", sumFrom, sumFromMailbox, sumFromDisplay},
 	{"To", sumTo, sumToMailbox, sumToDisplay},
@@ -247,21 +247,34 @@ var summaryTexts = [...]struct {
 	{"Bcc", sumBcc, 0, 0},
 }
 
-// describeFirst notes the first address of the first field of a kind.
-func (z *summaries) describeFirst(y *summary, mailbox, display int, value []byte) {
-	if mailbox > 0 && y.field[mailbox] == nil {
-		y.field[mailbox] = z.take(z.words.AppendMailbox(z.room, value))
+// describeText notes the texts of the fields of a kind, and the first address
+// of the first of them.
+func (z *summaries) describeText(y *summary, header []byte, about *summaryText) {
+	var first []byte
+	text := z.room
+	for f := range message.Fields(header) {
+		if f.Is(about.name) {
+			if len(text) == len(z.room) {
+				first = f.Value()
+			}
+			text = append(z.words.AppendHeader(text, f.Value()), '\n')
+		}
 	}
-	if display > 0 && y.field[display] == nil {
-		y.field[display] = z.take(z.words.AppendDisplay(z.room, value))
+	y.field[about.field] = z.take(text)
+	if about.mailbox > 0 {
+		y.field[about.mailbox] = z.take(z.words.AppendMailbox(z.room, first))
+	}
+	if about.display > 0 {
+		y.field[about.display] = z.take(z.words.AppendDisplay(z.room, first))
 	}
 }
 
 // referencesMax is how many message identifiers are kept of a References
-// field.
+// field, the last ones.
 const referencesMax = 100
 
-// appendIDs appends the message identifiers of a list, each with LF behind it.
+// appendIDs appends the first message identifiers of a list, each with LF
+// behind it.
 func appendIDs(dst, list []byte, most int) []byte {
 	for found := true; most > 0; most-- {
 		if dst, list, found = message.NextMessageID(dst, list); !found {
@@ -271,6 +284,19 @@ func appendIDs(dst, list []byte, most int) []byte {
 	}
 	return dst
 }
+
+// appendLastIDs appends the last ones.
+func appendLastIDs(dst, list []byte, most int) []byte {
+	start := len(dst)
+	dst = appendIDs(dst, list, math.MaxInt)
+	ids := dst[start:]
+	for n := bytes.Count(ids, newline); n > most; n-- {
+		ids = ids[bytes.IndexByte(ids, '\n')+1:]
+	}
+	return dst[:start+copy(dst[start:], ids)]
+}
+
+var newline = []byte{'\n'}
 
 // dissect notes what follows from all of the message.
 func (z *summaries) dissect(y *summary, text []byte) {
