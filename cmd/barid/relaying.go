@@ -55,7 +55,7 @@ func openRelaying(cfg *config.Config, who func() *whoIsWho, doors []endpoint, lo
 		Rewrite: func(sender, original, address []byte) ([]byte, error) {
 			return who().router.Rewrite(sender, original, address)
 		},
-		Self: itself(cfg.Hostname, doors), Bind: c.Bind, TLS: &tls.Config{RootCAs: roots}, Port: uint16(min(c.Port, math.MaxUint16)),
+		Self: itself(cfg.Hostname, c.Port, doors), Bind: c.Bind, TLS: &tls.Config{RootCAs: roots}, Port: uint16(min(c.Port, math.MaxUint16)),
 		Timeouts: relay.Timeouts{Connect: c.ConnectTimeout}, Idle: orNever(c.IdleTimeout), ConnectionsMax: c.ConnectionsMax, Log: logger,
 	})
 	return r, nil
@@ -78,9 +78,10 @@ func tlsRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// itself tells whether a server that was found is this one: it has our name,
-// or an address of this host and a port where we take mail from others.
-func itself(hostname string, doors []endpoint) func(host string, at netip.AddrPort) bool {
+// itself tells whether a server that was found is this one: it has our name and
+// the port where servers are, or an address of this host and a port where we take
+// mail from others. At another port of ours there may be a filter.
+func itself(hostname string, port int, doors []endpoint) func(host string, at netip.AddrPort) bool {
 	var ours []netip.AddrPort
 	for _, d := range doors {
 		if a, ok := d.socket.Addr().(*net.TCPAddr); ok && d.service == "smtp" {
@@ -88,7 +89,7 @@ func itself(hostname string, doors []endpoint) func(host string, at netip.AddrPo
 		}
 	}
 	return func(host string, at netip.AddrPort) bool {
-		if strings.EqualFold(strings.TrimSuffix(host, "."), hostname) {
+		if int(at.Port()) == port && strings.EqualFold(strings.TrimSuffix(host, "."), hostname) {
 			return true
 		}
 		return slices.ContainsFunc(ours, func(door netip.AddrPort) bool { return door.Port() == at.Port() && answersAt(door.Addr(), at.Addr()) })

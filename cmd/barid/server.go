@@ -221,6 +221,9 @@ func (s *server) operator() *operator {
 const (
 	sessionPatience  = 30 * time.Second
 	deliveryPatience = 15 * time.Second
+	// relayPatience is how long servers of others are waited for that have not
+	// got a whole message yet.
+	relayPatience = time.Second
 )
 
 // stop ends the server: no more connections, transactions under way are
@@ -255,6 +258,7 @@ func (s *server) abandon() {
 	if s.spool != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), deliveryPatience)
 		defer cancel()
+		defer time.AfterFunc(relayPatience, s.relaying.agent.Hurry).Stop()
 		if err := s.spool.Close(ctx); err != nil {
 			s.logger.Error("closing the spool", "error", err)
 		}

@@ -115,10 +115,15 @@ func (w *work) setDeadline(c *conn, d time.Duration) error {
 	if t.After(w.deadline) {
 		t = w.deadline
 	}
+	end := w.ctx
+	finishing := c.client.Awaits() == proto.AtEnd
+	if c.socket.finishing.Store(finishing); finishing {
+		end = w.ending.last
+	}
 	if err := c.socket.SetDeadline(t); err != nil {
 		return err
 	}
-	return w.ctx.Err() // it may have ended just before
+	return end.Err() // it may have ended just before
 }
 
 // fit reports whether an idle connection can be used: it is not too old, and

@@ -118,7 +118,7 @@ func (w *work) dial(t *target) (*socket, error) {
 		conn.Close()
 		return nil, err
 	}
-	s.endWith(w.ctx)
+	s.endWith(w.ending)
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"barid/internal/relay/proto"
 	"barid/internal/smtp"
@@ -102,6 +103,7 @@ func (w *work) conclude(c *conn, r *spool.JobRecipient, o *proto.Outcome) {
 	if o.Code != 0 {
 		out.Remote = c.target.host
 	}
+	w.hasten(out)
 	w.text = c.appendText(w.text[:0], o)
 	if o.Kind == proto.Temporary && o.Code == 0 && w.t.Uncertain {
 		w.text = append(w.text, "; it may have got the message all the same"...)
@@ -110,6 +112,14 @@ func (w *work) conclude(c *conn, r *spool.JobRecipient, o *proto.Outcome) {
 	// string would be the one allocation of a message.
 	if o.Kind != proto.Delivered || r.Notify&spool.NotifySuccess != 0 {
 		out.Text = string(w.text)
+	}
+}
+
+// hasten has a recipient tried again at once, at the next start, whom this one
+// gave up only because it ends.
+func (w *work) hasten(o *spool.Outcome) {
+	if o.Kind == spool.Deferred && w.ctx.Err() != nil {
+		o.RetryAfter = time.Second
 	}
 }
 

@@ -22,6 +22,20 @@ type Relay struct {
 	implicitPort uint16
 	stats        counters
 	works        sync.Pool // *work
+
+	mu      sync.Mutex
+	ending  *ending // of the deliveries
+	hurried bool    // Hurry was called
+}
+
+// An ending is when deliveries end. All that the spool has an agent make end
+// together.
+type ending struct {
+	last context.Context // of the spool: there is no more time
+	// soon ends with it, or with Hurry: whatever can be done again as well is
+	// given up.
+	soon   context.Context
+	cancel context.CancelFunc
 }
 
 var _ spool.Agent = (*Relay)(nil)
@@ -51,7 +65,8 @@ const (
 // Deliver implements spool.Agent.
 func (r *Relay) Deliver(ctx context.Context, job *spool.Job) {
 	w := r.works.Get().(*work)
-	w.ctx, w.job = ctx, job
+	w.ending = r.endingOf(ctx)
+	w.ctx, w.job = w.ending.soon, job
 	for i := range job.Recipients {
 		if job.Recipients[i].Outcome.Kind != spool.Unset {
 			continue
@@ -67,7 +82,7 @@ func (r *Relay) Deliver(ctx context.Context, job *spool.Job) {
 
 // rest lets go of everything but the memory.
 func (w *work) rest() {
-	w.ctx, w.job, w.site, w.conn = nil, nil, nil, nil
+	w.ending, w.ctx, w.job, w.site, w.conn = nil, nil, nil, nil, nil
 	w.way, w.content, w.converted, w.failure = way{}, content{}, content{}, failure{}
 	clear(w.paths)
 	if cap(w.body) > keptMax || cap(w.out) > keptMax {
@@ -75,6 +90,33 @@ func (w *work) rest() {
 	}
 	if cap(w.t.Recipients) > 1000 {
 		w.t.Recipients = nil
+	}
+}
+
+// endingOf is the ending of deliveries with this context.
+func (r *Relay) endingOf(ctx context.Context) *ending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending == nil || r.ending.last != ctx {
+		e := &ending{last: ctx}
+		e.soon, e.cancel = context.WithCancel(ctx)
+		if r.ending = e; r.hurried {
+			e.cancel()
+		}
+	}
+	return r.ending
+}
+
+// Hurry gives up all deliveries, those under way and those to come, but where a
+// server has the message and only its reply is missing: to give that up would
+// send it twice. For the end of the program, before the spool is closed: what
+// was given up is tried again at its next start.
+func (r *Relay) Hurry() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hurried = true
+	if r.ending != nil {
+		r.ending.cancel()
 	}
 }
 

@@ -244,6 +244,36 @@ func TestTheWholeJobIsBounded(t *testing.T) {
 	nobodyCame(t, l)
 }
 
+func TestHurryGivesUpWhatCanBeDoneAgain(t *testing.T) {
+	for _, stage := range []string{"", "S: 220 one\nC: EHLO*\n", greeting + "C: MAIL*\nC: RCPT*\n"} {
+		s := newScene(t, twoHosts)
+		s.signal = make(chan struct{})
+		s.serve("127.0.0.1", stage+"SIGNAL\nHANG\n")
+		s.commit(message1, to("smtp:example.org", "a@example.org"))
+		<-s.signal
+		s.relay.Hurry()
+		r := <-s.done
+		if r.outcome.Kind != spool.Deferred || r.outcome.RetryAfter != time.Second || r.health != spool.HealthUnknown {
+			t.Errorf("hanging after %q: %v, %+v", stage, r, r.outcome)
+		}
+	}
+}
+
+func TestHurryWaitsForTheReplyToAMessage(t *testing.T) {
+	s := newScene(t, twoHosts)
+	s.signal = make(chan struct{})
+	s.serve("127.0.0.1", greeting+mailOne+body+"SIGNAL\nSIGNAL\n"+accepted+bye)
+	s.commit(message1, to("smtp:example.org", "a@example.org"))
+	<-s.signal
+	s.relay.Hurry()
+	<-s.signal
+	want(t, s.results(1), delivered)
+	s.commit(message1, to("smtp:example.org", "a@example.org"))
+	if r := <-s.done; r.outcome.Kind != spool.Deferred {
+		t.Errorf("a delivery that begins in a hurry: %v", r)
+	}
+}
+
 func TestDeliveriesEndWhenTheSpoolCannotWait(t *testing.T) {
 	s := newScene(t, twoHosts)
 	reached := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,8 +19,11 @@ type socket struct {
 	look    func(fd uintptr) // made once: a closure per question would be an allocation
 	poll    [1]unix.PollFd
 	glance  bool // Read does not wait
-	waiting <-chan struct{}
-	release func() bool
+	release []func() bool
+	ending  *ending // whose ends the socket ends with
+	// finishing: the end of a message is on its way, or its reply awaited. It
+	// is only given up when there is no more time at all.
+	finishing atomic.Bool
 }
 
 func newSocket(conn net.Conn) (*socket, error) {
@@ -54,22 +58,28 @@ func (s *socket) Read(p []byte) (int, error) {
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// endWith makes every wait on the socket end with ctx. Connections serve many
-// jobs with the same context, and ask for it once.
-func (s *socket) endWith(ctx context.Context) {
-	if s.release != nil && s.waiting == ctx.Done() {
+// endWith makes every wait on the socket end when it has to. Connections serve
+// many jobs that end together, and ask for it once.
+func (s *socket) endWith(e *ending) {
+	if s.ending == e {
 		return
 	}
 	s.forget()
-	s.waiting = ctx.Done()
-	s.release = context.AfterFunc(ctx, func() { _ = s.SetDeadline(past) })
+	s.ending = e
+	s.release = append(s.release[:0],
+		context.AfterFunc(e.last, func() { _ = s.SetDeadline(past) }),
+		context.AfterFunc(e.soon, func() {
+			if !s.finishing.Load() {
+				_ = s.SetDeadline(past)
+			}
+		}))
 }
 
 func (s *socket) forget() {
-	if s.release != nil {
-		s.release()
+	for _, release := range s.release {
+		release()
 	}
-	s.release = nil
+	s.release, s.ending = nil, nil
 }
 
 // Close implements net.Conn.

@@ -12,10 +12,11 @@ import (
 // A work is one job on its way to one destination, with the memory for it,
 // which is kept for the next.
 type work struct {
-	relay *Relay
-	ctx   context.Context
-	job   *spool.Job
-	site  *site
+	relay  *Relay
+	ending *ending
+	ctx    context.Context // ending.soon
+	job    *spool.Job
+	site   *site
 
 	policy   Policy
 	login    proto.Login
@@ -139,6 +140,7 @@ func (w *work) run() {
 func (w *work) settle(recipients []int, o *spool.Outcome) {
 	for _, i := range recipients {
 		w.job.Recipients[i].Outcome = *o
+		w.hasten(&w.job.Recipients[i].Outcome)
 		w.relay.report(w, nil, &w.job.Recipients[i])
 	}
 }
@@ -201,7 +203,7 @@ func (w *work) connected() bool {
 			break
 		}
 		if c.fit() {
-			c.socket.endWith(w.ctx)
+			c.socket.endWith(w.ending)
 			w.in, w.out = w.in[:0], w.out[:0]
 			w.relay.stats.reused.Add(1)
 			w.conn = c
