@@ -64,10 +64,17 @@ func (l *logBook) String() string {
 type settings struct {
 	auth  auth.Options
 	door  Options
-	fs    vfs.FS
+	fs    vfs.FS        // nil: the disk
+	look  time.Duration // how often sessions in IDLE look; 0: as usual
 	clock chan time.Time
 	wrap  func(func(*loop.Conn) loop.Session) func(*loop.Conn) loop.Session // nil: as it is
 }
+
+// storeOfAll is one store for the houses of all tests: a store has an inotify of
+// its own, of which a user may have a hundred or so.
+var storeOfAll = sync.OnceValue(func() *maildir.Store {
+	return maildir.New(maildir.Options{FS: vfs.Disk{}, Host: "mail.example.test"})
+})
 
 func newHouse(t testing.TB, change func(*settings)) *house {
 	t.Helper()
@@ -78,7 +85,6 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 	s := &settings{
 		auth: auth.Options{File: accounts, FS: vfs.Disk{}, Cleartext: auth.Always, Lockout: auth.Lockout{FailuresMax: -1, DelayMax: -1}},
 		door: Options{Hostname: "mail.example.test", Version: "1", StartTLS: true, MessageMax: 64 << 20, Log: log},
-		fs:   vfs.Disk{},
 	}
 	if change != nil {
 		change(s)
@@ -86,11 +92,18 @@ func newHouse(t testing.TB, change func(*settings)) *house {
 	var err error
 	s.door.Auth, err = auth.Open(s.auth)
 	must(t, err)
-	h.store = maildir.New(maildir.Options{FS: s.fs, Host: "mail.example.test"})
+	h.store = storeOfAll()
+	if s.fs != nil {
+		h.store = maildir.New(maildir.Options{FS: s.fs, Host: "mail.example.test"})
+	}
 	s.door.Mailbox = func(a auth.Account) maildir.Mailbox {
 		return h.store.Mailbox(filepath.Join(h.dir, a.Name), maildir.Quota{BytesMax: a.QuotaBytes, MessagesMax: a.QuotaMessages})
 	}
-	door := New(s.door)
+	server := newServer(s.door)
+	if s.look > 0 {
+		server.idlers.every = s.look
+	}
+	door := server.session
 	if s.wrap != nil {
 		door = s.wrap(door)
 	}

@@ -38,7 +38,7 @@ func (s *session) deselect() {
 	if s.box == nil {
 		return
 	}
-	s.box.listening.Store(false)
+	s.stopListening()
 	s.box.view.Close()
 	s.box.folder.Close()
 	s.box = nil
@@ -182,13 +182,23 @@ func (s *session) idle(c *loop.Conn) (waits bool) {
 		return true
 	}
 	c.Blocking()
-	s.box.listening.Store(true) // before looking: what comes later wakes
+	if !s.box.listening.Swap(true) { // before looking: what comes later wakes
+		s.server.idlers.enter(s.box)
+	}
 	s.collect(c, false)
 	if !s.tell(c) {
 		return false
 	}
 	s.leaveIfGone(c)
 	return s.box != nil
+}
+
+// stopListening: the client is not in IDLE, and is told of nothing before it
+// asks.
+func (s *session) stopListening() {
+	if s.box != nil && s.box.listening.Swap(false) {
+		s.server.idlers.leave(s.box)
+	}
 }
 
 // leaveIfGone ends the session when its mailbox is not there any more: nothing

@@ -98,13 +98,20 @@ type server struct {
 	buffers sync.Pool  // *[readSize]byte
 	large   sync.Mutex // held while a large message is in memory as a whole
 
+	idlers idlers
+
 	mu    sync.Mutex
 	known []*proto.Options // those in use, few: see protocol
 }
 
 // New makes the door. Its result is for loop.ListenOptions.New; the Patience
 // of its listeners comes from the function of that name.
-func New(o Options) func(*loop.Conn) loop.Session {
+func New(o Options) func(*loop.Conn) loop.Session { return newServer(o).session }
+
+// session makes the session of a connection.
+func (s *server) session(*loop.Conn) loop.Session { return &session{server: s} }
+
+func newServer(o Options) *server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -120,10 +127,10 @@ func New(o Options) func(*loop.Conn) loop.Session {
 	case o.ErrorsMax < 0:
 		o.ErrorsMax = 0
 	}
-	s := &server{Options: o}
+	s := &server{Options: o, idlers: idlers{every: lookEvery}}
 	s.works.New = func() any { return new(work) }
 	s.buffers.New = func() any { return new([readSize]byte) }
-	return func(*loop.Conn) loop.Session { return &session{server: s} }
+	return s
 }
 
 // knownMax bounds the options that are remembered. There is one set for each

@@ -78,8 +78,8 @@ func (s *session) Step(c *loop.Conn, in []byte) (used int, wait loop.Wait) {
 		if n > 0 && s.visitor != nil {
 			c.SetPatience(patienceCommand)
 		}
-		if s.box != nil && next != proto.Idle {
-			s.box.listening.Store(false)
+		if next != proto.Idle {
+			s.stopListening()
 		}
 		if next == proto.TakeBody {
 			n, wait, waits = s.takeBody(c, in[used:])

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"barid/internal/vfs"
 	"barid/maildir"
 )
 
@@ -83,6 +85,21 @@ func TestIdleTellsOfADeliveryByAnotherProgram(t *testing.T) {
 	c.send("DONE")
 	c.want("i OK *")
 }
+
+func TestIdleTellsOfADeliveryWhereTheKernelGivesNoNotice(t *testing.T) {
+	h := newHouse(t, func(s *settings) { s.fs, s.look = unwatched{vfs.Disk{}}, 10*time.Millisecond })
+	h.fill(1, letter)
+	c := h.open("INBOX")
+	c.send("i IDLE")
+	c.want("+ *")
+	h.deposit("1800000000.M1P1.example", letter)
+	c.want("* 2 EXISTS", "* 2 RECENT")
+	c.send("DONE")
+	c.want("i OK *")
+}
+
+// unwatched is the disk in a form that the store knows no way to watch.
+type unwatched struct{ vfs.FS }
 
 func TestIdleTellsOfADeliveryOfOurs(t *testing.T) {
 	h := newHouse(t, nil)
