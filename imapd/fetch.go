@@ -73,12 +73,12 @@ func (s *session) fetch(*loop.Conn) (imap.Reply, job) {
 // part notes which messages of the set are meant (RFC 9394 section 3.3).
 func (j *fetching) part(b *selected, set imap.SeqSet, uids bool) {
 	p := j.want.Partial
-	from, to := int(p.From), int(p.To)
+	from, to := int(min(p.From, 1<<31-2)), int(min(p.To, 1<<31-2))
 	if p.FromEnd {
 		n := b.count(set, uids)
-		from, to = n-int(p.To)+1, n-int(p.From)+1
+		from, to = n-to+1, n-from+1
 	}
-	from, to = min(max(from, 1), 1<<31-1), min(max(to, 0), 1<<31-1)
+	from = max(from, 1)
 	j.passing, j.to = from-1, max(to-from+1, 0)
 }
 
