@@ -84,6 +84,7 @@ mailbox.dir = m/%u
 		{c.Log.File, "/etc/barid/data/a # b"},
 		{c.Mailbox.Dir, "/etc/barid/data/m/%u"},
 		{c.Submission.ListenTLS, []Address{{"tcp", ":465"}}}, {c.POP3.ListenTLS, []Address{{"tcp", ":995"}}},
+		{c.IMAP.Listen, []Address{{"tcp", ":143"}}}, {c.IMAP.ListenTLS, []Address{{"tcp", ":993"}}}, {c.IMAP.Separator, "/"}, {c.IMAP.IdleTimeout, 30 * time.Minute},
 	} {
 		if !reflect.DeepEqual(x.got, x.want) {
 			t.Errorf("got %v, want %v", x.got, x.want)
