@@ -138,17 +138,21 @@ func (r *trialRecord) ratio() string {
 		ratio(c[0].value), ratio(c[1].value), 1/ratio(c[2].value))
 }
 
-// share says what part of the direct rate barid relays; nothing unless that was
+// share says what part of the ceiling barid reaches; nothing unless that was
 // measured.
 func (r *trialRecord) share() string {
 	barid := r.of("barid")
-	if len(barid) == 0 || len(r.DirectRates) == 0 {
+	if len(barid) == 0 || len(r.Ceilings) == 0 {
 		return ""
 	}
-	direct, low, high := spread(r.DirectRates, func(rate float64) float64 { return rate })
-	relayed, _, _ := spread(barid, func(one run) float64 { return one.DeliveredPerSecond })
-	return fmt.Sprintf("smtp-source straight into smtp-sink: %.0f (%.0f–%.0f) messages per second; barid relays %.0f %% of that.\n",
-		direct, low, high, 100*relayed/direct)
+	ceiling, low, high := spread(r.Ceilings, func(rate float64) float64 { return rate })
+	reached, _, _ := spread(barid, func(one run) float64 { return one.DeliveredPerSecond })
+	into := "a server that keeps nothing"
+	if r.Relay {
+		into = "smtp-sink, with no server between"
+	}
+	return fmt.Sprintf("The generator into %s: %.0f (%.0f–%.0f) messages per second; barid reaches %.0f %% of that.\n",
+		into, ceiling, low, high, 100*reached/ceiling)
 }
 
 // spread is the median, the lowest and the highest value of runs.
