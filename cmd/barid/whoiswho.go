@@ -55,6 +55,9 @@ func openAccounts(cfg *config.Config, logger *slog.Logger) (*auth.Auth, error) {
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("auth.file: %w: it has to be readable for user %s", err, userName((*identity)(nil).id()))
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("auth.file: %w: is this the right configuration? -c names its file", err)
+	}
 	return accounts, err
 }
 
