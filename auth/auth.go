@@ -111,6 +111,7 @@ type Auth struct {
 	pace      watch.Pace  // of looking at the file
 	reloading sync.Mutex  // held while rereading
 	tried     watch.Stamp // of the last reading, good or broken; under reloading
+	emptied   emptied     // the file was found without accounts; under reloading
 	complaint string      // the last error of rereading, said once; under reloading
 	digests   *digester
 	penalties *penalties

@@ -116,6 +116,28 @@ func TestBrokenNewFileKeepsTheOldAccounts(t *testing.T) {
 	s.want(right, "a", "good", "")
 }
 
+func TestFileThatIsCutToBeWrittenLosesNoAccounts(t *testing.T) {
+	s := open(t, "a:{PLAIN}secret\n")
+	s.write("")
+	for range 2 {
+		if err := s.Reload(); err == nil {
+			t.Error("an empty file is taken at once")
+		}
+	}
+	s.want(right, "a", "secret", "")
+	s.write("a:{PLAIN}new\n")
+	if err := s.Reload(); err != nil {
+		t.Error(err)
+	}
+	s.want(right, "a", "new", "")
+	s.write("")
+	for range 2 { // seen, and still so a second later
+		s.pass(time.Second)
+		s.login("a", "new", "")
+	}
+	s.want(Refused, "a", "new", "")
+}
+
 func TestLogSaysOnceWhatIsWrongAndWhere(t *testing.T) {
 	var log bytes.Buffer
 	s := open(t, "a:{PLAIN}secret\n", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })

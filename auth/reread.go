@@ -46,6 +46,9 @@ func (a *Auth) reread() error {
 		return nil
 	}
 	u, err := load(&a.o, file)
+	if err == nil && u.count == 0 && old != nil && old.count > 0 && !a.staysEmpty(now) {
+		return fmt.Errorf("%s has no accounts any more: somebody may be writing it, so they stay for now", file)
+	}
 	a.tried = now
 	if err != nil {
 		return err
@@ -59,6 +62,23 @@ func (a *Auth) reread() error {
 		a.o.Log.Warn("account cannot log in", "file", file, "line", p.Line, "user", p.User, "reason", p.Text)
 	}
 	return nil
+}
+
+// emptied is a file that had accounts and was found without any: that is what
+// one looks like whose writer has cut it and not written yet.
+type emptied struct {
+	stamp watch.Stamp
+	since time.Time
+}
+
+// staysEmpty says whether a file has been without accounts long enough to be
+// believed.
+func (a *Auth) staysEmpty(stamp watch.Stamp) bool {
+	now := a.o.Now()
+	if a.emptied.stamp != stamp {
+		a.emptied = emptied{stamp, now}
+	}
+	return now.Sub(a.emptied.since) >= watch.Interval
 }
 
 // current returns the accounts after a look at the file, if one is due. One
