@@ -20,7 +20,7 @@ func (s *session) collect(c *loop.Conn, keepExpunged bool) {
 	if errors.Is(err, maildir.ErrFolderGone) {
 		b.gone = true
 	} else if err != nil {
-		s.server.Log.Warn("imap: cannot look for what others changed", where(c), "account", s.visitor.account, "error", err)
+		s.server.Log.Warn("imap: cannot look for what others changed", c.LogAttr(), "account", s.visitor.account, "error", err)
 	}
 }
 

@@ -200,7 +200,7 @@ func (j *fetching) fail(s *session, c *loop.Conn, err error) {
 	if err == errUnknownCTE {
 		return
 	}
-	s.server.Log.Error("imap: cannot read a message", where(c), "account", s.visitor.account,
+	s.server.Log.Error("imap: cannot read a message", c.LogAttr(), "account", s.visitor.account,
 		"folder", s.box.folder.Name(), "uid", j.m.UID, "error", err)
 }
 

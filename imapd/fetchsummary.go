@@ -192,7 +192,7 @@ func (z *summaries) flush(f *maildir.Folder) error {
 // keep keeps the summaries that were made.
 func (s *session) keep(c *loop.Conn, z *summaries) {
 	if err := z.flush(s.box.folder); err != nil {
-		s.server.Log.Warn("imap: cannot keep what was made of messages", where(c), "account", s.visitor.account, "error", err)
+		s.server.Log.Warn("imap: cannot keep what was made of messages", c.LogAttr(), "account", s.visitor.account, "error", err)
 	}
 }
 

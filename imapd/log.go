@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -17,24 +16,11 @@ import (
 // noContext is for log calls: nothing here has a context to pass on.
 var noContext = context.Background()
 
-// where says which connection a line is about.
-func where(c *loop.Conn) slog.Attr {
-	remote := "local"
-	if a := c.RemoteAddr(); a.IsValid() {
-		remote = a.String()
-	}
-	attrs := []any{"conn", c.ID(), "remote", remote}
-	if state := c.TLS(); state != nil {
-		attrs = append(attrs, "tls", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite))
-	}
-	return slog.Group("", attrs...)
-}
-
 func (s *session) logLogin(c *loop.Conn, mechanism string) {
 	if mechanism == "" {
 		mechanism = "LOGIN"
 	}
-	s.server.Log.Info("imap login", where(c), "account", s.visitor.account, "mechanism", mechanism)
+	s.server.Log.Info("imap login", c.LogAttr(), "account", s.visitor.account, "mechanism", mechanism)
 }
 
 // logRefusal logs a login that auth refused, with what the client must not
@@ -52,7 +38,7 @@ func (s *session) logRefusal(c *loop.Conn, said proto.Credentials, err error) {
 	if !errors.As(err, &failure) || failure.Class == auth.Temporary {
 		level = slog.LevelWarn
 	}
-	s.server.Log.Log(noContext, level, "imap login refused", where(c),
+	s.server.Log.Log(noContext, level, "imap login refused", c.LogAttr(),
 		"user", strings.ToValidUTF8(user, "?"), "mechanism", mechanism, "error", err)
 }
 
@@ -65,11 +51,11 @@ func (s *session) logLogout(c *loop.Conn, why error) {
 	case why != nil:
 		reason = why.Error()
 	}
-	s.server.Log.Info("imap logout", where(c), "account", s.visitor.account, "reason", reason)
+	s.server.Log.Info("imap logout", c.LogAttr(), "account", s.visitor.account, "reason", reason)
 }
 
 // trouble logs that something of ours failed, and returns the reply for it.
 func (s *session) trouble(c *loop.Conn, doing string, err error) imap.Reply {
-	s.server.Log.Error("imap: cannot "+doing, where(c), "account", s.visitor.account, "error", err)
+	s.server.Log.Error("imap: cannot "+doing, c.LogAttr(), "account", s.visitor.account, "error", err)
 	return refuse(imap.CodeUnavailable, "something of ours failed, try again later")
 }

@@ -158,7 +158,7 @@ func (x *finder) fail(s *session, c *loop.Conn, err error) {
 		return
 	}
 	x.failed = err
-	s.server.Log.Error("imap: cannot search a message", where(c), "account", s.visitor.account,
+	s.server.Log.Error("imap: cannot search a message", c.LogAttr(), "account", s.visitor.account,
 		"folder", s.box.folder.Name(), "uid", x.m.UID, "error", err)
 }
 

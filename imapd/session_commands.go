@@ -12,7 +12,7 @@ func (s *session) noop(*loop.Conn) (imap.Reply, job) { return imap.Reply{}, nil 
 func (s *session) id(c *loop.Conn) (imap.Reply, job) {
 	for _, p := range s.work.command.Pairs {
 		if imap.EqualFold(p.Name, "NAME") && p.Value != nil {
-			s.server.Log.Debug("imap client", where(c), "name", string(p.Value))
+			s.server.Log.Debug("imap client", c.LogAttr(), "name", string(p.Value))
 		}
 	}
 	pairs := []string{"name", "barid"}

@@ -42,7 +42,7 @@ func (s *session) tree(c *loop.Conn) ([]*node, error) {
 			n.exists = true
 			t.growUp(n)
 		} else {
-			s.server.Log.Debug("imap: no client can name this folder", where(c), "account", s.visitor.account, "folder", folder)
+			s.server.Log.Debug("imap: no client can name this folder", c.LogAttr(), "account", s.visitor.account, "folder", folder)
 		}
 	}
 	for _, folder := range subscriptions {

@@ -2,7 +2,6 @@ package pop3d
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -16,24 +15,11 @@ import (
 // noContext is for log calls: nothing here has a context to pass on.
 var noContext = context.Background()
 
-// where says which connection a line is about.
-func where(c *loop.Conn) slog.Attr {
-	remote := "local"
-	if a := c.RemoteAddr(); a.IsValid() {
-		remote = a.String()
-	}
-	attrs := []any{"conn", c.ID(), "remote", remote}
-	if state := c.TLS(); state != nil {
-		attrs = append(attrs, "tls", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite))
-	}
-	return slog.Group("", attrs...)
-}
-
 func (s *session) logLogin(c *loop.Conn, mechanism string) {
 	if mechanism == "" {
 		mechanism = "USER"
 	}
-	s.server.Log.Info("pop3 login", where(c), "account", s.visit.account, "mechanism", mechanism,
+	s.server.Log.Info("pop3 login", c.LogAttr(), "account", s.visit.account, "mechanism", mechanism,
 		"messages", s.visit.drop.Len(), "octets", s.visit.octets)
 }
 
@@ -52,7 +38,7 @@ func (s *session) logRefusal(c *loop.Conn, said proto.Credentials, err error) {
 	if !errors.As(err, &failure) || failure.Class == auth.Temporary {
 		level = slog.LevelWarn
 	}
-	s.server.Log.Log(noContext, level, "pop3 login refused", where(c),
+	s.server.Log.Log(noContext, level, "pop3 login refused", c.LogAttr(),
 		"user", strings.ToValidUTF8(user, "?"), "mechanism", mechanism, "error", err)
 }
 
@@ -62,7 +48,7 @@ func (s *session) logTurnedAway(c *loop.Conn, account auth.Account, reason strin
 	if err != nil && mailboxVerdict(err) != proto.RefuseInUse {
 		level = slog.LevelError
 	}
-	s.server.Log.Log(noContext, level, "pop3 login refused", where(c), "account", account.Name, "reason", reason, "error", err)
+	s.server.Log.Log(noContext, level, "pop3 login refused", c.LogAttr(), "account", account.Name, "reason", reason, "error", err)
 }
 
 func (s *session) logLogout(c *loop.Conn, why error) {
@@ -76,6 +62,6 @@ func (s *session) logLogout(c *loop.Conn, why error) {
 	case why != nil:
 		reason = why.Error()
 	}
-	s.server.Log.Info("pop3 logout", where(c), "account", v.account, "reason", reason,
+	s.server.Log.Info("pop3 logout", c.LogAttr(), "account", v.account, "reason", reason,
 		"retrieved", v.retrieved, "top", v.looked, "deleted", v.deleted, "bytes", v.sent)
 }
